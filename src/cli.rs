@@ -1,0 +1,107 @@
+//! The command line: flags into options, one file a command. Everything that knows the terminal, the
+//! environment and the exit status is here.
+
+mod completions;
+mod explain;
+mod rules;
+mod scan;
+mod setup;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+/// Everything asked for was covered, nothing found.
+pub(crate) const CLEAN: u8 = 0;
+/// Findings.
+pub(crate) const FINDINGS: u8 = 1;
+/// Usage, configuration or fatal error.
+pub(crate) const ERROR: u8 = 2;
+/// Nothing found, but something asked for was not covered.
+pub(crate) const INCOMPLETE: u8 = 3;
+/// Interrupted.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Finds secrets in git repositories and folders, and says what it did not look at.
+#[derive(Debug, Parser)]
+#[command(name = "keysift", version, max_term_width = 100, after_help = EXIT_STATUS)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 clean, 1 findings, 2 usage or configuration error, 3 nothing found but \
+                           something was not covered, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Scan a working tree, the index, the history, or standard input
+    Scan(Box<scan::Args>),
+    /// List, show and test rules
+    Rules(rules::Args),
+    /// Say why a line was or was not found
+    Explain(explain::Args),
+    /// Print a shell completion script
+    Completions(completions::Args),
+    /// Print the manual page
+    Man,
+}
+
+/// Parses, runs, and gives the exit status.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output with status 0, mistakes to standard error with 2.
+            let status = if error.use_stderr() { ERROR } else { CLEAN };
+            let _ = error.print();
+            return ExitCode::from(status);
+        }
+    };
+    let done = match cli.command {
+        Command::Scan(args) => scan::run(&args),
+        Command::Rules(args) => rules::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => completions::man(),
+    };
+    match done {
+        Ok(status) => ExitCode::from(status),
+        Err(Failure::Closed) => ExitCode::from(CLEAN),
+        Err(Failure::Error(error)) => {
+            let _ = writeln!(anstream::stderr(), "\u{1b}[1;31merror\u{1b}[0m: {error}");
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// An error to be shown.
+    Error(keysift::Error),
+    /// Whoever read our output closed it: nothing is wrong.
+    Closed,
+}
+
+/// What a command gives: an exit status.
+pub(crate) type Done = Result<u8, Failure>;
+
+impl From<keysift::Error> for Failure {
+    fn from(error: keysift::Error) -> Self {
+        Failure::Error(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Failure::Closed
+        } else {
+            Failure::Error(keysift::Error::new("cannot write the output").because(error))
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `keysift rules list|show|test`.
+
+use std::{io::Write, time::Instant};
+
+use clap::Subcommand;
+use keysift::{
+    detect::{Certainty, Detector, checksum::Checksum, score},
+    rule::{BUILTIN_TOML, Kind, Rule, Ruleset, template},
+};
+
+use super::{CLEAN, Done, FINDINGS, setup};
+
+/// How many times each template is filled.
+const ROUNDS: u64 = 8;
+
+/// The flags of `keysift rules`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// One line a rule
+    List {
+        #[command(flatten)]
+        rules: setup::RuleFlags,
+    },
+    /// One rule, whole
+    Show {
+        /// Its id
+        id: String,
+        #[command(flatten)]
+        rules: setup::RuleFlags,
+    },
+    /// Run the examples and counter-examples of rules through the detector, and report what each rule costs
+    Test {
+        #[command(flatten)]
+        rules: setup::RuleFlags,
+    },
+}
+
+/// Runs `keysift rules`.
+pub(crate) fn run(args: &Args) -> Done {
+    match &args.command {
+        Command::List { rules } => list(&rules.apply(with_examples()?)?),
+        Command::Show { id, rules } => show(&rules.apply(with_examples()?)?, id),
+        Command::Test { rules } => {
+            let all = rules.apply(with_examples()?)?;
+            let mut own = all.clone();
+            if !rules.rules.is_empty() {
+                let mut named = Ruleset::default();
+                for path in &rules.rules {
+                    named.extend(Ruleset::read(path)?.ruleset);
+                }
+                own.rules.retain(|r| named.rules.iter().any(|n| n.id == r.id));
+            }
+            test(&own)
+        }
+    }
+}
+
+/// The built-in rules with their examples, which the embedded form leaves out.
+fn with_examples() -> keysift::Result<Ruleset> {
+    Ok(Ruleset::parse(BUILTIN_TOML, "rules.toml")?.ruleset)
+}
+
+fn list(ruleset: &Ruleset) -> Done {
+    let mut out = anstream::stdout().lock();
+    for rule in &ruleset.rules {
+        writeln!(
+            out,
+            "{:<44} {:<9} {:<7} {}",
+            rule.id,
+            rule.severity.name(),
+            rule.confidence.name(),
+            rule.description
+        )?;
+    }
+    writeln!(out, "{} rules", ruleset.rules.len())?;
+    Ok(CLEAN)
+}
+
+fn show(ruleset: &Ruleset, id: &str) -> Done {
+    let Some(rule) = ruleset.rules.iter().find(|r| r.id == id) else {
+        return Err(setup::unknown_rule(ruleset, id).into());
+    };
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{}\n  {}", rule.id, rule.description)?;
+    writeln!(out, "  severity    {}\n  confidence  {}", rule.severity.name(), rule.confidence.name())?;
+    if !rule.pattern.is_empty() {
+        writeln!(out, "  expression  {}", rule.pattern)?;
+    }
+    let label = if rule.near { "near" } else { "keywords" };
+    writeln!(out, "  {label:<11} {}", rule.keywords.join(", "))?;
+    for (label, value) in [("checksum", &rule.checksum), ("docs", &rule.docs), ("rotate", &rule.rotate)] {
+        if let Some(value) = value {
+            writeln!(out, "  {label:<11} {value}")?;
+        }
+    }
+    for (number, example) in rule.examples.iter().enumerate() {
+        let filled = fill(rule, example, number as u64)?;
+        writeln!(out, "  example     {}", filled.escape_default())?;
+    }
+    Ok(CLEAN)
+}
+
+fn fill(rule: &Rule, text: &str, seed: u64) -> keysift::Result<String> {
+    let checksum = rule.checksum.as_deref().and_then(Checksum::named);
+    template::fill(text, seed, &|head| checksum.and_then(|c| c.fill(head)))
+}
+
+/// Whether the detector finds this rule in a text at the default confidence.
+fn finds(detector: &Detector, number: u32, text: &str) -> bool {
+    let seen = detector.scan(text.as_bytes());
+    let matches = detector.resolve_all(&seen);
+    matches.iter().any(|m| {
+        m.rule == number
+            && match m.certainty {
+                Certainty::Fixed(confidence) => confidence >= keysift::detect::DEFAULT_CONFIDENCE,
+                Certainty::Scored(log_odds) => {
+                    score::confidence(log_odds).is_some_and(|c| c >= keysift::detect::DEFAULT_CONFIDENCE)
+                }
+            }
+    })
+}
+
+fn test(ruleset: &Ruleset) -> Done {
+    let mut out = anstream::stdout().lock();
+    let detector = Detector::new(ruleset)?;
+    let (mut failed, mut tried) = (0, 0);
+    let mut costs: Vec<(u128, &str)> = Vec::new();
+    for (number, rule) in ruleset.rules.iter().enumerate() {
+        let begun = Instant::now();
+        for (templates, wanted) in [(&rule.examples, true), (&rule.counter_examples, false)] {
+            for text in templates {
+                tried += 1;
+                let mut wrong = 0;
+                let mut sample = String::new();
+                for seed in 0..ROUNDS {
+                    match fill(rule, text, seed * 7919 + number as u64) {
+                        Ok(filled) => {
+                            if finds(&detector, number as u32, &filled) != wanted {
+                                wrong += 1;
+                                sample = filled;
+                            }
+                        }
+                        Err(error) => {
+                            wrong = ROUNDS;
+                            sample = error.to_string();
+                            break;
+                        }
+                    }
+                }
+                // A random value may by chance look like a placeholder; a rule that is wrong is wrong often.
+                if wrong * 4 > ROUNDS {
+                    failed += 1;
+                    let what = if wanted { "finds nothing in" } else { "finds something in" };
+                    writeln!(
+                        out,
+                        "{}: {what} {wrong}/{ROUNDS} of `{text}`, e.g. {}",
+                        rule.id,
+                        sample.escape_default()
+                    )?;
+                }
+            }
+        }
+        if rule.examples.is_empty() && !rule.identifier && rule.kind != Kind::Assignment {
+            writeln!(out, "{}: has no examples", rule.id)?;
+            failed += 1;
+        }
+        costs.push((begun.elapsed().as_micros(), &rule.id));
+    }
+    costs.sort_unstable_by(|a, b| b.cmp(a));
+    writeln!(out, "{} rules, {tried} examples and counter-examples, {failed} wrong", ruleset.rules.len())?;
+    let dearest: Vec<String> = costs.iter().take(5).map(|(us, id)| format!("{id} {us} µs")).collect();
+    writeln!(out, "dearest to try, compilation included: {}", dearest.join(", "))?;
+    Ok(if failed == 0 { CLEAN } else { FINDINGS })
+}

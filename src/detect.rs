@@ -1,0 +1,352 @@
+//! From bytes to matches: prefilter → window → verify → score. A pure function of the bytes.
+//!
+//! The detector knows no path, no commit, no user; the same bytes give the same matches in every mode.
+//! [`Detector::scan`] looks at a whole content; [`Detector::rescan`] looks only at what is new in a
+//! content that was made from another one, and gives the identical result.
+
+pub mod assignment;
+pub mod checksum;
+pub mod entropy;
+pub mod near;
+pub mod placeholder;
+pub mod prefilter;
+pub mod score;
+pub mod text;
+mod verify;
+mod weights;
+pub mod window;
+mod words;
+
+use std::{
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::{
+    content::Copied,
+    error::{Error, Result},
+    rule::{Confidence, Kind, Reach, Rule, Ruleset},
+};
+use checksum::Checksum;
+use prefilter::{Hit, Prefilter};
+pub use verify::{Certainty, Outcome};
+use window::{Interior, LineReach};
+
+/// The most memory that one compiled expression may take, in bytes.
+const EXPRESSION_LIMIT: usize = 32 << 20;
+/// How many lines below its keyword an assignment may have its value.
+const ASSIGNMENT_LINES: usize = 1;
+
+/// One place where a rule matched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Match {
+    /// The rule's number in the detector.
+    pub rule: u32,
+    /// The keyword hit that led to it.
+    hit: Hit,
+    /// The whole match.
+    pub span: Range<usize>,
+    /// The secret inside it.
+    pub secret: Range<usize>,
+    /// How sure it is.
+    pub certainty: Certainty,
+}
+
+/// What was seen in a content: what a content made from it may inherit.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// The length of the content.
+    len: usize,
+    /// Matches, one for each hit that led to it, by hit.
+    matches: Vec<Match>,
+    /// Hits of keywords that have a rule with a reach across lines, by start.
+    wide: Vec<Hit>,
+}
+
+impl Seen {
+    /// Whether nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.matches.is_empty()
+    }
+}
+
+/// How a content was judged at one hit, for `keysift explain`.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// Where the keyword stood.
+    pub hit: Range<usize>,
+    /// The rule's number in the detector.
+    pub rule: u32,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// The active rules, made ready to run. Cheap to share between threads.
+#[derive(Debug)]
+pub struct Detector {
+    rules: Vec<Arc<Rule>>,
+    checksums: Vec<Option<Checksum>>,
+    expressions: Vec<OnceLock<Option<Regex>>>,
+    prefilter: Prefilter,
+    /// For each keyword the rules it leads to.
+    uses: Vec<Vec<u32>>,
+    /// For each keyword whether one of its rules has a reach across lines.
+    wide: Vec<bool>,
+    /// Rules that must see whole contents.
+    whole: Vec<u32>,
+    reach: LineReach,
+}
+
+impl Detector {
+    /// Makes the rules ready to run.
+    ///
+    /// # Errors
+    /// A rule names an unknown checksum.
+    pub fn new(ruleset: &Ruleset) -> Result<Detector> {
+        let rules = ruleset.rules.clone();
+        let mut keywords: Vec<(&str, u32)> = Vec::new();
+        let (mut whole, mut checksums, mut reach) = (Vec::new(), Vec::new(), LineReach::default());
+        for (number, rule) in rules.iter().enumerate() {
+            let number = number as u32;
+            checksums.push(match rule.checksum.as_deref() {
+                None => None,
+                Some(name) => Some(Checksum::named(name).ok_or_else(|| {
+                    Error::new(format!("rule `{}` names the unknown checksum `{name}`", rule.id))
+                        .help(format!("there are: {}", Checksum::names().collect::<Vec<_>>().join(", ")))
+                })?),
+            });
+            match (rule.kind, rule.reach) {
+                (Kind::Path, _) => continue,
+                (_, Reach::Whole) => {
+                    whole.push(number);
+                    continue;
+                }
+                (kind, Reach::Line { before, after }) => {
+                    reach.before = reach.before.max(before as usize);
+                    reach.after = reach.after.max(after as usize);
+                    reach.below = reach.below.max(lines_below(kind));
+                }
+                (_, Reach::Span { .. }) => {}
+            }
+            keywords.extend(rule.keywords.iter().map(|k| (k.as_str(), number)));
+        }
+        keywords.sort_unstable();
+        let mut distinct: Vec<&str> = Vec::new();
+        let mut uses: Vec<Vec<u32>> = Vec::new();
+        for (keyword, number) in keywords {
+            if distinct.last() != Some(&keyword) {
+                distinct.push(keyword);
+                uses.push(Vec::new());
+            }
+            uses.last_mut().expect("pushed above").push(number);
+        }
+        let wide =
+            uses.iter().map(|u| u.iter().any(|r| matches!(rules[*r as usize].reach, Reach::Span { .. }))).collect();
+        let expressions = rules.iter().map(|_| OnceLock::new()).collect();
+        Ok(Detector { prefilter: Prefilter::new(&distinct), checksums, expressions, uses, wide, whole, reach, rules })
+    }
+
+    /// The rules, by number.
+    pub fn rules(&self) -> &[Arc<Rule>] {
+        &self.rules
+    }
+
+    /// Looks at a whole content.
+    pub fn scan(&self, haystack: &[u8]) -> Seen {
+        let mut seen = Seen { len: haystack.len(), ..Seen::default() };
+        self.search(haystack, 0..haystack.len(), |_| true, &mut seen);
+        self.search_whole(haystack, &mut seen);
+        seen.matches.sort_by_key(|m| (m.hit, m.rule));
+        seen
+    }
+
+    /// Looks at a content that was made from another one, given what was seen there and which ranges
+    /// were copied (ascending and disjoint in the content). Gives what [`Detector::scan`] gives.
+    pub fn rescan(&self, haystack: &[u8], base: &Seen, copied: &[Copied]) -> Seen {
+        let mut seen = Seen { len: haystack.len(), ..Seen::default() };
+        // Hits before this have been settled, but for those of a keyword that reaches beyond it.
+        let mut settled = 0;
+        let mut last: Option<Interior> = None;
+        for copied in copied {
+            let interior = Interior::new(haystack, base.len, *copied, self.reach);
+            if interior.start >= interior.end {
+                continue;
+            }
+            let before = last;
+            self.search(haystack, settled..interior.start, |hit| !before.is_some_and(|i| i.contains(hit)), &mut seen);
+            self.inherit(haystack, base, &interior, &mut seen);
+            settled = interior.end.saturating_sub(self.prefilter.longest().saturating_sub(1)).max(interior.start);
+            last = Some(interior);
+        }
+        self.search(haystack, settled..haystack.len(), |hit| !last.is_some_and(|i| i.contains(hit)), &mut seen);
+        self.search_whole(haystack, &mut seen);
+        seen.matches.sort_by_key(|m| (m.hit, m.rule));
+        seen.wide.sort_unstable();
+        seen
+    }
+
+    /// The matches of a content, one a secret's place: where several rules claim the same bytes, the
+    /// surest and most specific one has it.
+    pub fn resolve(&self, haystack: &[u8], seen: &Seen) -> Vec<Match> {
+        verify::resolve(&self.rules, haystack, seen.matches.clone())
+    }
+
+    /// Every match of every rule, also where several claim the same bytes.
+    pub fn resolve_all(&self, seen: &Seen) -> Vec<Match> {
+        seen.matches.clone()
+    }
+
+    /// How every candidate of a content was judged, in order.
+    pub fn explain(&self, haystack: &[u8]) -> Vec<Trace> {
+        let mut traces = Vec::new();
+        self.prefilter.for_each(haystack, 0..haystack.len(), |hit| {
+            for &number in &self.uses[hit.keyword as usize] {
+                let mut any = false;
+                self.verify(haystack, &hit, number, true, |outcome| {
+                    any = true;
+                    traces.push(Trace { hit: hit.start..hit.end, rule: number, outcome });
+                });
+                if !any {
+                    let outcome = Outcome::nothing(hit.start..hit.end);
+                    traces.push(Trace { hit: hit.start..hit.end, rule: number, outcome });
+                }
+            }
+        });
+        traces.sort_by_key(|t| (t.hit.start, t.rule));
+        traces
+    }
+
+    /// Verifies every wanted hit that starts in `range`.
+    fn search(&self, haystack: &[u8], range: Range<usize>, wanted: impl Fn(&Hit) -> bool, seen: &mut Seen) {
+        self.prefilter.for_each(haystack, range, |hit| {
+            if !wanted(&hit) {
+                return;
+            }
+            if self.wide[hit.keyword as usize] {
+                seen.wide.push(hit);
+            }
+            for &number in &self.uses[hit.keyword as usize] {
+                self.judge(haystack, &hit, number, &mut seen.matches);
+            }
+        });
+    }
+
+    /// Takes over from the base what lies inside a copied range; where a rule's reach leaves the range,
+    /// its hits are verified anew.
+    fn inherit(&self, haystack: &[u8], base: &Seen, interior: &Interior, seen: &mut Seen) {
+        let shift = |at: usize| at - interior.copied.from + interior.copied.to;
+        let first = interior.start - interior.copied.to + interior.copied.from;
+        let moved = |hit: &Hit| Hit { start: shift(hit.start), end: shift(hit.end), keyword: hit.keyword };
+        let from = base.matches.partition_point(|m| m.hit.start < first);
+        for old in &base.matches[from..] {
+            if shift(old.hit.start) >= interior.end {
+                break;
+            }
+            let hit = moved(&old.hit);
+            let reach = self.rules[old.rule as usize].reach;
+            if interior.contains(&hit) && interior.covers(&hit, reach) {
+                let place = |r: &Range<usize>| shift(r.start)..shift(r.end);
+                seen.matches.push(Match { hit, span: place(&old.span), secret: place(&old.secret), ..old.clone() });
+            }
+        }
+        let from = base.wide.partition_point(|h| h.start < first);
+        for old in &base.wide[from..] {
+            if shift(old.start) >= interior.end {
+                break;
+            }
+            let hit = moved(old);
+            if !interior.contains(&hit) {
+                continue;
+            }
+            seen.wide.push(hit);
+            for &number in &self.uses[hit.keyword as usize] {
+                if !interior.covers(&hit, self.rules[number as usize].reach) {
+                    self.judge(haystack, &hit, number, &mut seen.matches);
+                }
+            }
+        }
+    }
+
+    /// Verifies one rule at one hit and keeps what matched.
+    fn judge(&self, haystack: &[u8], hit: &Hit, number: u32, matches: &mut Vec<Match>) {
+        self.verify(haystack, hit, number, false, |outcome| {
+            if let Ok(certainty) = outcome.verdict {
+                matches.push(Match { rule: number, hit: *hit, span: outcome.span, secret: outcome.secret, certainty });
+            }
+        });
+    }
+
+    fn verify(&self, haystack: &[u8], hit: &Hit, number: u32, explain: bool, mut emit: impl FnMut(Outcome)) {
+        let rule = &self.rules[number as usize];
+        let window = window::window(haystack, hit, rule.reach, lines_below(rule.kind));
+        let local = hit.start - window.start..hit.end - window.start;
+        let text = &haystack[window.clone()];
+        let mut emit = |outcome: Outcome| emit(outcome.shifted(window.start));
+        if rule.kind == Kind::Assignment {
+            verify::assignment(text, local, explain, &mut emit);
+        } else if let Some(expression) = self.expression(number) {
+            verify::expression(rule, expression, self.checksums[number as usize], text, Some(local), &mut emit);
+        }
+    }
+
+    /// Runs the rules that must see the whole content.
+    fn search_whole(&self, haystack: &[u8], seen: &mut Seen) {
+        for &number in &self.whole {
+            let rule = &self.rules[number as usize];
+            if !rule.keywords.is_empty() && !rule.keywords.iter().any(|k| contains_folded(haystack, k.as_bytes())) {
+                continue;
+            }
+            let Some(expression) = self.expression(number) else { continue };
+            let checksum = self.checksums[number as usize];
+            verify::expression(rule, expression, checksum, haystack, None, &mut |outcome: Outcome| {
+                if let Ok(certainty) = outcome.verdict {
+                    let hit = Hit { start: outcome.span.start, end: outcome.span.end, keyword: u32::MAX };
+                    seen.matches.push(Match {
+                        rule: number,
+                        hit,
+                        span: outcome.span,
+                        secret: outcome.secret,
+                        certainty,
+                    });
+                }
+            });
+        }
+    }
+
+    /// The compiled expression of a rule, compiled on first use. `None` where it is too large to compile.
+    fn expression(&self, number: u32) -> Option<&Regex> {
+        self.expressions[number as usize].get_or_init(|| compile(&self.rules[number as usize].pattern).ok()).as_ref()
+    }
+
+    /// Compiles every expression now.
+    ///
+    /// # Errors
+    /// The first one that does not compile: it is too large.
+    pub fn compile_all(&self) -> Result<()> {
+        for rule in self.rules.iter().filter(|r| matches!(r.kind, Kind::Token | Kind::Regex)) {
+            compile(&rule.pattern).map_err(|e| {
+                Error::new(format!("the expression of rule `{}` cannot be compiled", rule.id))
+                    .because(e)
+                    .help("make its repetitions smaller")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn compile(pattern: &str) -> std::result::Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).unicode(false).size_limit(EXPRESSION_LIMIT).dfa_size_limit(EXPRESSION_LIMIT).build()
+}
+
+fn lines_below(kind: Kind) -> usize {
+    if kind == Kind::Assignment { ASSIGNMENT_LINES } else { 0 }
+}
+
+fn contains_folded(haystack: &[u8], word: &[u8]) -> bool {
+    haystack.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+}
+
+/// The confidence below which nothing is shown unless asked for.
+pub const DEFAULT_CONFIDENCE: Confidence = Confidence::Medium;

@@ -1,0 +1,373 @@
+//! Placeholders, references and published examples: values that stand where a secret would.
+
+/// Published example values, as the first eight bytes of their BLAKE3 hash, sorted.
+static KNOWN: &[u64] = include!("known.in");
+
+/// Why a value is no secret, if its form says so: a template, a reference, a placeholder, an example.
+///
+/// Also for values with a format of their own (`ghp_xxxx…`): nothing here matches by a few letters that
+/// a random value might hold.
+pub fn placeholder(value: &[u8]) -> Option<&'static str> {
+    let trimmed = trim(value);
+    if trimmed.is_empty() {
+        return Some("empty");
+    }
+    if let Some(why) = template(trimmed) {
+        return Some(why);
+    }
+    if let Some(why) = reference(trimmed) {
+        return Some(why);
+    }
+    if let Some(why) = repeated(trimmed) {
+        return Some(why);
+    }
+    if let Some(why) = spoken(trimmed) {
+        return Some(why);
+    }
+    known(trimmed).then_some("a published example")
+}
+
+fn trim(value: &[u8]) -> &[u8] {
+    let mut v = value.trim_ascii();
+    while let [b'"' | b'\'' | b'`', rest @ ..] = v {
+        v = rest;
+    }
+    while let [rest @ .., b'"' | b'\'' | b'`'] = v {
+        v = rest;
+    }
+    v
+}
+
+fn has(value: &[u8], part: &[u8]) -> bool {
+    value.windows(part.len()).any(|w| w == part)
+}
+
+fn starts_any(value: &[u8], prefixes: &[&str]) -> bool {
+    prefixes.iter().any(|p| value.len() >= p.len() && value[..p.len()].eq_ignore_ascii_case(p.as_bytes()))
+}
+
+/// `${X}`, `{{ x }}`, `<x>`, `%s`, `$(x)`, `#{x}`, `%X%`, `[x]`.
+fn template(v: &[u8]) -> Option<&'static str> {
+    let (first, last) = (v[0], v[v.len() - 1]);
+    let wordy = |v: &[u8]| {
+        v.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b' ' | b':' | b'/' | b'\''))
+    };
+    let named = |v: &[u8]| v.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+    if has(v, b"{{") || has(v, b"<%") || has(v, b"#{") || has(v, b"{%") || has(v, b"@@") && v.starts_with(b"@@") {
+        return Some("a template");
+    }
+    if let Some(i) = v.windows(2).position(|w| w == b"${" || w == b"$(") {
+        let _ = i;
+        return Some("a variable");
+    }
+    if first == b'$'
+        && v.len() > 1
+        && (v[1].is_ascii_alphabetic() || v[1] == b'_')
+        && named(&v[1..])
+        && !looks_hashed(v)
+    {
+        let digits = v.iter().filter(|b| b.is_ascii_digit()).count();
+        if digits * 4 <= v.len() {
+            return Some("a variable");
+        }
+    }
+    if first == b'<' && last == b'>' || v.starts_with(b"&lt;") && v.ends_with(b"&gt;") {
+        return Some("a placeholder in angle brackets");
+    }
+    if first == b'[' && last == b']' && wordy(&v[1..v.len() - 1]) {
+        return Some("a placeholder in brackets");
+    }
+    if first == b'{' && last == b'}' && v.len() > 2 && (named(&v[1..v.len() - 1]) || v[1] == b'$') {
+        return Some("a template");
+    }
+    if first == b'%' && last == b'%' && v.len() > 2 && named(&v[1..v.len() - 1]) {
+        return Some("a variable");
+    }
+    if first == b'_' && last == b'_' && v.len() > 4 && v[1] == b'_' && named(v) {
+        return Some("a template");
+    }
+    if matches!(v, b"%s" | b"%d" | b"%v" | b"%q" | b"%r" | b"%@" | b"%x" | b"{}" | b"{0}" | b"{1}" | b"?" | b"%S")
+        || v.starts_with(b"%(")
+        || v.starts_with(b"%{")
+        || v.starts_with(b"%[")
+    {
+        return Some("a format string");
+    }
+    None
+}
+
+fn looks_hashed(v: &[u8]) -> bool {
+    v.iter().filter(|b| **b == b'$').count() >= 2
+}
+
+/// A secret that stands elsewhere, or is encrypted.
+fn reference(v: &[u8]) -> Option<&'static str> {
+    const STORES: &[&str] = &[
+        "op://",
+        "vault:",
+        "vault://",
+        "secret://",
+        "secrets://",
+        "ssm:",
+        "ssm://",
+        "gsm:",
+        "sm://",
+        "gcp-sm://",
+        "awssm://",
+        "akv://",
+        "keyring:",
+        "keychain:",
+        "keepass:",
+        "pass://",
+        "bws://",
+        "doppler://",
+        "infisical://",
+        "env:",
+        "env://",
+        "file:",
+        "file://",
+        "ref+",
+        "arn:aws",
+        "aws-sm://",
+        "ssm-parameter:",
+        "{{resolve:",
+        "@microsoft.keyvault",
+        "kubernetes.io/",
+        "akeyless:",
+        "chamber:",
+    ];
+    const SEALED: &[&str] = &[
+        "enc[",
+        "enc(",
+        "{cipher}",
+        "{encrypted}",
+        "!vault",
+        "$ansible_vault",
+        "kms:",
+        "{aes}",
+        "{dec}",
+        "encrypted:",
+        "sops:",
+        "{aqaaabaaaa",
+        "{vault}",
+        "age-encryption.org",
+        "{noop}",
+        "[encrypted",
+        "secure:",
+    ];
+    const CODE: &[&str] = &[
+        "process.env",
+        "os.environ",
+        "os.getenv",
+        "system.getenv",
+        "getenv(",
+        "$env:",
+        "env[",
+        "env.",
+        "secrets.",
+        "data.",
+        "var.",
+        "local.",
+        "module.",
+        "self.",
+        "this.",
+        "config.",
+        "settings.",
+        "params.",
+        "req.",
+        "request.",
+        "props.",
+        "options.",
+        "args.",
+    ];
+    if starts_any(v, STORES) {
+        return Some("a reference to a store");
+    }
+    if v.starts_with(b"projects/") && has(v, b"/secrets/") {
+        return Some("a reference to a store");
+    }
+    if starts_any(v, SEALED) {
+        // `{noop}` marks plain text; what follows is the value.
+        if starts_any(v, &["{noop}"]) {
+            return None;
+        }
+        return Some("an encrypted value");
+    }
+    let identifier = v.iter().all(|b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'[' | b']' | b'(' | b')' | b':' | b'"' | b'\'' | b'$')
+    });
+    if starts_any(v, CODE) && identifier && v.iter().filter(|b| b.is_ascii_digit()).count() * 5 <= v.len() {
+        return Some("a reference in code");
+    }
+    None
+}
+
+/// One character over and over, sequences, `xxxx`.
+fn repeated(v: &[u8]) -> Option<&'static str> {
+    let core: &[u8] = v;
+    let body = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'*' || **b == b'.' || **b == b'#';
+    let mut seen = [0u16; 256];
+    let mut n = 0u16;
+    for b in core.iter().filter(body).take(2000) {
+        seen[usize::from(b.to_ascii_lowercase())] += 1;
+        n += 1;
+    }
+    if n == 0 {
+        return Some("no letter and no digit");
+    }
+    let distinct = seen.iter().filter(|c| **c > 0).count();
+    if distinct == 1 && n >= 3 {
+        return Some("one character repeated");
+    }
+    let most = seen.iter().max().copied().unwrap_or(0);
+    if n >= 8 && (most * 5 >= n * 4 || distinct == 2 && n >= 10) {
+        return Some("hardly more than one character");
+    }
+    // The same run of one filler character, long: `ghp_xxxxxxxx…`, `AIza********`, `sk-...`.
+    let mut run = 1;
+    for w in core.windows(2) {
+        run = if w[0] == w[1] { run + 1 } else { 1 };
+        let filler = matches!(w[1], b'x' | b'X' | b'*' | b'.' | b'#' | b'?' | b'_');
+        if run >= 5 && filler && (run >= 8 || w[1] != b'.') {
+            return Some("filler characters");
+        }
+        if run >= 8 && w[1] != b'=' && w[1] != b'A' {
+            return Some("one character repeated");
+        }
+    }
+    if v.ends_with(b"...") || v.ends_with("…".as_bytes()) || v.starts_with(b"...") {
+        return Some("shortened");
+    }
+    sequence(v).then_some("a sequence")
+}
+
+/// Whether most of the value is counting: `1234567890abcdef`, `abcdefghij`, `0123…`.
+fn sequence(v: &[u8]) -> bool {
+    if v.len() < 8 {
+        return false;
+    }
+    let step = |a: u8, b: u8| {
+        let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+        a.is_ascii_alphanumeric()
+            && b.is_ascii_alphanumeric()
+            && (b == a + 1
+                || (a == b'9' && matches!(b, b'0' | b'a'))
+                || (a == b'0' && b == b'a')
+                || (a == b'f' && b == b'0')
+                || (a == b'z' && matches!(b, b'0' | b'1' | b'a')))
+    };
+    let pairs = v.windows(2).filter(|w| w[0].is_ascii_alphanumeric() && w[1].is_ascii_alphanumeric()).count();
+    let steps = v.windows(2).filter(|w| step(w[0], w[1])).count();
+    steps >= 6 && steps * 10 >= pairs * 7
+}
+
+/// Words that say so, as whole words: `YOUR_API_KEY`, `<insert…`, `AKIA…EXAMPLE`, `changeme`.
+fn spoken(v: &[u8]) -> Option<&'static str> {
+    if v.len() > 200 {
+        return None;
+    }
+    let mut low = [0u8; 200];
+    let low = &mut low[..v.len()];
+    low.copy_from_slice(v);
+    low.make_ascii_lowercase();
+    const ANYWHERE: &[&str] = &[
+        "example",
+        "placeholder",
+        "redacted",
+        "changeme",
+        "change-me",
+        "change_me",
+        "changeit",
+        "replaceme",
+        "replace-me",
+        "replace_me",
+        "replacewith",
+        "replace_with",
+        "replace-with",
+        "insert_your",
+        "insert-your",
+        "insertyour",
+        "yourpassword",
+        "yourtoken",
+        "yoursecret",
+        "yourapikey",
+        "yourapi",
+        "youraccess",
+        "yourkey",
+        "your_",
+        "your-",
+        "enter_your",
+        "dummyvalue",
+        "not-a-real",
+        "notareal",
+        "not_a_real",
+        "not-real",
+        "fakefake",
+        "sanitized",
+        "obfuscated",
+        "deadbeefdeadbeef",
+        "deadbeefcafe",
+        "topsecret",
+        "xxxxx",
+        "put_your",
+        "put-your",
+        "goes_here",
+        "goes-here",
+        "-here",
+        "_here",
+        "some_secret",
+        "some-secret",
+        "my_secret",
+        "my-secret",
+        "mysecret",
+        "my_token",
+        "my-token",
+        "mytoken",
+        "my_password",
+        "my-password",
+        "mypassword",
+        "fill_in",
+        "todo",
+        "removed",
+        "masked",
+        "hidden",
+        "undefined",
+        "notused",
+        "not-used",
+        "not_used",
+        "unused",
+    ];
+    for word in ANYWHERE {
+        if let Some(i) = low.windows(word.len()).position(|w| w == word.as_bytes()) {
+            let end = i + word.len();
+            // Short words only where they stand alone and in one case.
+            let edge = |j: usize| low.get(j).is_none_or(|b| !b.is_ascii_alphanumeric());
+            let alone = (i == 0 || edge(i - 1) || !low[i].is_ascii_alphanumeric())
+                && (edge(end) || !low[end - 1].is_ascii_alphanumeric());
+            let same_case = v[i..end].iter().all(|b| !b.is_ascii_lowercase())
+                || v[i + 1..end].iter().all(|b| !b.is_ascii_uppercase());
+            if word.len() >= 7 || (alone && same_case) || *word == "xxxxx" {
+                return Some("a placeholder");
+            }
+        }
+    }
+    None
+}
+
+/// Whether this exact value is published as an example.
+pub fn known(value: &[u8]) -> bool {
+    if value.len() < 8 || value.len() > 400 {
+        return false;
+    }
+    let listed = |part: &[u8]| {
+        let mut head = [0u8; 8];
+        head.copy_from_slice(&blake3::hash(part).as_bytes()[..8]);
+        KNOWN.binary_search(&u64::from_be_bytes(head)).is_ok()
+    };
+    // Of a JWT the signature tells.
+    listed(value)
+        || value
+            .rsplit(|b| *b == b'.')
+            .next()
+            .is_some_and(|tail| tail.len() < value.len() && tail.len() >= 20 && listed(tail))
+}

@@ -1,0 +1,1241 @@
+//! The score of a candidate: named features of its name, its value and the way it is written, weighed by
+//! one table of small decision trees (`weights.rs`, fitted by `examples/fit.rs`, see `docs/scoring.md`).
+
+use super::assignment::{Candidate, Quote, Syntax, Wrapper};
+use super::placeholder::placeholder;
+use super::weights;
+use super::words::{Reading, reading};
+use crate::rule::Confidence;
+
+/// How likely a candidate is a credential.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Score {
+    /// Natural logarithm of the odds.
+    pub log_odds: f32,
+    /// What each feature added, the strongest first; filled on demand.
+    pub contributions: Vec<(&'static str, f32)>,
+}
+
+macro_rules! features {
+    ($($name:ident $what:literal),* $(,)?) => {
+        /// What is measured of a candidate. The order is that of [`Features::values`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(usize)]
+        pub enum Feature { $(#[doc = $what] $name),* }
+        /// What each feature says, in words.
+        pub static FEATURES: &[&str] = &[$($what),*];
+    };
+}
+
+features! {
+    NamePassword "name says password",
+    NameSecret "name says secret",
+    NameToken "name says token",
+    NameApiKey "name says API key, access key, secret key",
+    NameKey "name says key",
+    NameAuth "name says auth",
+    NameCredential "name says credential",
+    NamePrivate "name says private, encryption, signing, session, JWT",
+    NameVendor "name says client, access, refresh, bearer, API",
+    NamePublic "name says public, hash, id, fingerprint",
+    NamePlace "name says URL, path, file, host",
+    NameText "name says label, message, title, hint",
+    NameShape "name says type, length, count, time, policy",
+    NameAct "name starts with a verb",
+    NameKeyOther "name says another kind of key or token: foreign key, cache key, page token",
+    NameUser "name says user, database, host",
+    NameTail "last word of the name: credential or not",
+    NameExact "the keyword is a word of its own",
+    NameWords "words in the name",
+    NameLength "length of the name",
+    NameUpper "name in capitals",
+    NameDotted "name has dots",
+    NameDashed "name has dashes",
+    NameQuoted "name in quotes",
+    NameLeads "name leads the line",
+    NameHead "bytes before the name on its line",
+    NameSigil "sign before the name",
+    NameNumber "name ends in a digit",
+    WordBefore "word before the name: credential or not",
+    SyntaxKind "how name and value are joined",
+    SyntaxQuote "quote around the value",
+    SyntaxWrapper "what wraps the value",
+    SyntaxTight "no space at the operator",
+    SyntaxNextLine "value on the next line",
+    SyntaxAfter "byte after the value",
+    SyntaxEnd "how the line ends",
+    LineLength "length of the line",
+    LineComment "line is a comment",
+    LineUser "line names a user, host or e-mail",
+    LineTest "window says test, example, mock, assert",
+    LineCode "line reads like code",
+    LineProse "line reads like prose",
+    LineQuotes "quotes on the line",
+    ValueLength "length of the value",
+    ValueUpper "capitals in the value",
+    ValueLower "small letters in the value",
+    ValueDigits "digits in the value",
+    ValueSymbols "signs in the value",
+    ValueClasses "classes of characters",
+    ValueChanges "changes between letters and digits",
+    ValueEntropy "entropy of the value",
+    ValueEntropyRatio "entropy against the most for its length",
+    ValueDistinct "distinct characters against length",
+    ValueReads "value reads like words",
+    ValueBest "most wordlike part of the value",
+    ValueWorst "least wordlike part of the value",
+    ValueCovered "part of the value in words",
+    ValueRuns "runs of letters in the value",
+    ValueLongestRun "longest run of letters in the value",
+    ValueHex "value is hexadecimal",
+    ValueHashLength "length of a hash in hexadecimal",
+    ValueUuid "value is a UUID",
+    ValueNumber "value is a number",
+    ValueBase64 "value is base64",
+    ValueSpaces "spaces in the value",
+    ValueForeign "bytes beyond ASCII",
+    ValueSlashes "slashes in the value",
+    ValueDots "dots in the value",
+    ValueBrackets "brackets in the value",
+    ValueIdentifier "value is an identifier",
+    ValueCamel "value is camelCase, snake_case or kebab-case",
+    ValueConstant "value is a CONSTANT",
+    ValueMember "value is a member or call in code",
+    ValueUrl "value is a URL, host or address",
+    ValuePath "value is a path or file name",
+    ValueVersion "value is a version, a date or a media type",
+    ValueHashed "value is a password hash",
+    ValueDummy "part of the value that is dummy words",
+    ValueDummyWhole "value is a dummy word and digits",
+    ValueNameWords "value holds words of the name",
+    ValueSaysSecret "value says password, secret, token, key",
+    ValueUnderscores "underscores in the value",
+    ValueDashes "dashes in the value",
+    ValueColons "colons, commas, semicolons in the value",
+    ValueWalk "keyboard walk or sequence",
+    ValuePeriod "value repeats itself",
+    ValueEscapes "backslashes and percent signs in the value",
+    ValueCapitalised "first letter is a capital, the rest is not",
+    ValueDigitTail "digits at the end",
+    ValuePlaceholder "value says that it is a placeholder",
+    ValueUserPass "value decodes to user:password",
+}
+
+/// Number of features.
+pub const COUNT: usize = FEATURES.len();
+
+/// The features of one candidate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// One number a [`Feature`].
+    pub values: [f32; COUNT],
+}
+
+impl Features {
+    fn set(&mut self, feature: Feature, value: f32) {
+        self.values[feature as usize] = value;
+    }
+
+    fn add(&mut self, feature: Feature, value: f32) {
+        self.values[feature as usize] += value;
+    }
+
+    fn get(&self, feature: Feature) -> f32 {
+        self.values[feature as usize]
+    }
+}
+
+/// The score of a candidate; `None` if it is certainly no credential.
+///
+/// With `explain` the score says what each feature added.
+pub fn score(window: &[u8], candidate: &Candidate, explain: bool) -> Option<Score> {
+    let features = features(window, candidate)?;
+    let mut contributions = vec![0f32; if explain { COUNT } else { 0 }];
+    let mut log_odds = weights::BIAS;
+    for tree in weights::ROOTS {
+        let mut node = usize::from(*tree);
+        loop {
+            let n = &weights::NODES[node];
+            if n.feature == weights::LEAF {
+                log_odds += n.value;
+                break;
+            }
+            let next =
+                node + if features.values[usize::from(n.feature)] <= n.threshold { 1 } else { usize::from(n.right) };
+            if explain {
+                contributions[usize::from(n.feature)] += weights::NODES[next].mean - n.mean;
+            }
+            node = next;
+        }
+    }
+    let mut contributions: Vec<(&'static str, f32)> =
+        FEATURES.iter().copied().zip(contributions).filter(|(_, v)| v.abs() >= 0.05).collect();
+    contributions.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    Some(Score { log_odds, contributions })
+}
+
+/// From log-odds to the scale of the reports; `None` below everything worth counting.
+pub fn confidence(log_odds: f32) -> Option<Confidence> {
+    if log_odds >= HIGH {
+        Some(Confidence::High)
+    } else if log_odds >= MEDIUM {
+        Some(Confidence::Medium)
+    } else if log_odds >= LOW {
+        Some(Confidence::Low)
+    } else {
+        None
+    }
+}
+
+/// Where the levels start. Medium is the cross-validated optimum of F1 (`docs/scoring.md`).
+pub const HIGH: f32 = 3.0;
+/// Shown by default from here.
+pub const MEDIUM: f32 = 0.0;
+/// Counted from here.
+pub const LOW: f32 = -2.0;
+
+/// Log-odds that the kind of file adds, by its path.
+pub fn path_adjustment(path: &[u8]) -> f32 {
+    let mut low = path.to_vec();
+    low.make_ascii_lowercase();
+    let name = low.rsplit(|b| *b == b'/' || *b == b'\\').next().unwrap_or(&low);
+    let extension = name.rsplit(|b| *b == b'.').next().filter(|e| e.len() < name.len()).unwrap_or(b"");
+    let folder = |names: &[&str]| {
+        low.split(|b| *b == b'/' || *b == b'\\').rev().skip(1).any(|part| names.iter().any(|n| part == n.as_bytes()))
+    };
+    let mut add = 0.0;
+    const LOCKS: &[&str] = &[
+        "package-lock.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "npm-shrinkwrap.json",
+        "cargo.lock",
+        "composer.lock",
+        "gemfile.lock",
+        "poetry.lock",
+        "pipfile.lock",
+        "go.sum",
+        "flake.lock",
+        "mix.lock",
+        "pubspec.lock",
+        "packages.lock.json",
+        "bun.lock",
+        "deno.lock",
+        "uv.lock",
+        "podfile.lock",
+    ];
+    if LOCKS.iter().any(|l| name == l.as_bytes()) {
+        return -6.0;
+    }
+    if matches!(
+        extension,
+        b"po"
+            | b"pot"
+            | b"strings"
+            | b"resx"
+            | b"arb"
+            | b"xlf"
+            | b"xliff"
+            | b"xib"
+            | b"storyboard"
+            | b"lproj"
+            | b"ftl"
+            | b"stringsdict"
+    ) || folder(&["locales", "locale", "i18n", "lang", "langs", "translations", "l10n", "messages", "_locales"])
+    {
+        add -= 3.0;
+    }
+    if name.windows(5).any(|w| w == b".min.")
+        || matches!(extension, b"map" | b"svg" | b"css" | b"scss" | b"less" | b"woff" | b"ttf")
+    {
+        add -= 2.0;
+    }
+    if folder(&["node_modules", "bower_components", "site-packages", "dist-packages"]) {
+        add -= 1.0;
+    }
+    if name == b".env"
+        || name.starts_with(b".env.")
+        || matches!(extension, b"env" | b"pem" | b"tfvars" | b"tfstate" | b"kubeconfig" | b"ovpn")
+        || matches!(
+            name,
+            b"credentials"
+                | b".netrc"
+                | b".pgpass"
+                | b".npmrc"
+                | b".pypirc"
+                | b"application.properties"
+                | b"application.yml"
+                | b"wp-config.php"
+                | b"settings.py"
+                | b"secrets.yml"
+                | b"database.yml"
+        )
+    {
+        add += 0.7;
+    }
+    let sample = name.windows(7).any(|w| w == b"example")
+        || name.windows(6).any(|w| w == b"sample")
+        || name.ends_with(b".dist")
+        || name.ends_with(b".template");
+    if sample || folder(&["examples", "example", "samples", "sample", "demo", "demos"]) {
+        add -= 0.5;
+    }
+    if folder(&[
+        "test",
+        "tests",
+        "testdata",
+        "fixtures",
+        "__tests__",
+        "spec",
+        "specs",
+        "testing",
+        "mocks",
+        "__mocks__",
+        "t",
+        "e2e",
+    ]) || name.windows(5).any(|w| w == b"_test" || w == b".test" || w == b".spec" || w == b"_spec" || w == b"test_")
+    {
+        add -= 0.5;
+    }
+    if matches!(extension, b"md" | b"rst" | b"adoc" | b"txt" | b"html") {
+        add -= 0.3;
+    }
+    add
+}
+
+// ---- the name ---------------------------------------------------------------------------------------
+
+/// What a word of a name says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Password,
+    Secret,
+    Token,
+    ApiKey,
+    Key,
+    Auth,
+    Credential,
+    Private,
+    Vendor,
+    Public,
+    Place,
+    Text,
+    Shape,
+    Act,
+    OtherKey,
+    User,
+    Nothing,
+}
+
+fn says(word: &[u8]) -> Says {
+    match word {
+        b"password" | b"passwd" | b"pwd" | b"pass" | b"passphrase" | b"passcode" | b"passwort" | b"pw" | b"psw"
+        | b"pword" | b"passwords" | b"passw" | b"pswd" | b"psswd" | b"userpassword" | b"dbpassword"
+        | b"rootpassword" | b"adminpassword" | b"dbpass" | b"dbpasswd" | b"userpass" | b"passphrases" | b"rootpw"
+        | b"bindpw" | b"adminpw" | b"requirepass" | b"masterauth" | b"storepass" | b"keypass" | b"contrasena"
+        | b"senha" | b"kennwort" | b"pgpassword" | b"mypassword" | b"authpass" | b"authpassword" | b"smtppassword"
+        | b"storepassword" | b"keypassword" | b"mysqlpassword" | b"myswl" | b"sshpass" | b"userpwd" | b"passwd1"
+        | b"pincode" => Says::Password,
+        b"secret" | b"secrets" | b"clientsecret" | b"appsecret" | b"apisecret" | b"authsecret" | b"jwtsecret"
+        | b"sharedsecret" | b"appsecrets" => Says::Secret,
+        b"token" | b"tokens" | b"accesstoken" | b"authtoken" | b"apitoken" | b"bearertoken" | b"refreshtoken"
+        | b"jwt" | b"bearer" | b"pat" | b"idtoken" | b"usertoken" | b"bottoken" | b"githubtoken" => Says::Token,
+        b"apikey" | b"apikeys" | b"appkey" | b"secretkey" | b"accesskey" | b"authkey" | b"privatekey"
+        | b"encryptionkey" | b"masterkey" | b"signingkey" | b"accountkey" | b"sharedkey" | b"apikeyv3"
+        | b"licensekey" | b"hexkey" | b"ikm" | b"servicekey" | b"accesskeysecret" | b"sharedaccesskey"
+        | b"cryptkey" | b"aeskey" | b"consumerkey" | b"writekey" | b"adminkey" => Says::ApiKey,
+        b"key" | b"keys" => Says::Key,
+        b"auth" | b"authorization" | b"authentication" | b"oauth" | b"oauth2" | b"authorisation" => Says::Auth,
+        b"credential" | b"credentials" | b"cred" | b"creds" => Says::Credential,
+        b"private" | b"priv" | b"encryption" | b"encrypt" | b"signing" | b"sign" | b"session" | b"master"
+        | b"crypt" | b"crypto" | b"aes" | b"hmac" | b"cookie" | b"base" | b"shared" | b"cipher" | b"decryption"
+        | b"decrypt" | b"signature" | b"des" | b"rsa" | b"ecdsa" | b"salt" | b"otp" | b"totp" | b"webhook" | b"wep"
+        | b"wpa" | b"psk" | b"license" => Says::Private,
+        b"api" | b"access" | b"client" | b"app" | b"application" | b"refresh" | b"consumer" | b"service"
+        | b"account" | b"admin" | b"root" | b"bot" | b"aws" | b"azure" | b"github" | b"gitlab" | b"slack"
+        | b"stripe" | b"google" | b"twitter" | b"facebook" | b"sendgrid" | b"mailgun" | b"twilio" | b"security"
+        | b"smtp" | b"mail" | b"ftp" | b"ldap" | b"deploy" | b"integration" | b"test" => Says::Vendor,
+        b"public" | b"pub" | b"hash" | b"hashed" | b"digest" | b"checksum" | b"fingerprint" | b"id" | b"ids"
+        | b"identifier" | b"uuid" | b"guid" | b"md5" | b"sha" | b"sha1" | b"sha256" | b"encrypted" | b"cert"
+        | b"certificate" | b"thumbprint" | b"publishable" | b"ref" | b"reference" | b"arn" | b"alias"
+        | b"integrity" | b"etag" | b"commit" | b"revision" | b"kid" | b"keyid" | b"tokenid" | b"crypted" | b"site" => {
+            Says::Public
+        }
+        b"url" | b"uri" | b"path" | b"file" | b"filename" | b"dir" | b"directory" | b"folder" | b"endpoint"
+        | b"location" | b"link" | b"href" | b"page" | b"route" | b"view" | b"store" | b"vault" | b"manager"
+        | b"bucket" | b"provider" | b"server" | b"method" | b"source" | b"mount" | b"namespace" | b"package"
+        | b"import" | b"handler" | b"callback" | b"controller" | b"module" | b"factory" | b"class" => Says::Place,
+        b"label" | b"title" | b"text" | b"message" | b"msg" | b"hint" | b"tooltip" | b"help" | b"description"
+        | b"desc" | b"placeholder" | b"error" | b"errors" | b"warning" | b"info" | b"notice" | b"prompt"
+        | b"caption" | b"example" | b"name" | b"names" | b"field" | b"input" | b"button" | b"column" | b"header"
+        | b"headers" | b"prefix" | b"suffix" | b"param" | b"parameter" | b"attr" | b"attribute" | b"env" | b"var"
+        | b"variable" | b"property" | b"form" | b"icon" | b"confirm" | b"forgot" | b"invalid" | b"missing"
+        | b"required" | b"wrong" | b"incorrect" | b"subject" | b"term" | b"word" | b"words" | b"str" | b"format"
+        | b"template" | b"pattern" | b"regex" | b"delimiter" | b"separator" => Says::Text,
+        b"type" | b"kind" | b"size" | b"length" | b"len" | b"count" | b"num" | b"number" | b"index" | b"idx"
+        | b"max" | b"min" | b"limit" | b"time" | b"timeout" | b"ttl" | b"expiry" | b"expires" | b"expiration"
+        | b"expire" | b"age" | b"date" | b"policy" | b"strength" | b"mode" | b"status" | b"state" | b"enabled"
+        | b"disabled" | b"required_" | b"version" | b"rotation" | b"algorithm" | b"alg" | b"usage" | b"scope"
+        | b"scopes" | b"role" | b"level" | b"interval" | b"bits" | b"offset" | b"pos" | b"position" | b"order"
+        | b"set" | b"list" | b"map" | b"array" | b"dict" | b"object" | b"data" | b"schema" | b"rule" | b"rules"
+        | b"valid" | b"validity" | b"duration" | b"option" | b"options" | b"config" | b"settings" | b"action"
+        | b"event" | b"code" | b"grant" | b"flow" | b"request" | b"response" | b"result" | b"func" | b"function"
+        | b"callback_" | b"total" | b"at" | b"in" | b"only" | b"flag" | b"available" | b"supported" => Says::Shape,
+        b"get" | b"is" | b"has" | b"check" | b"validate" | b"verify" | b"generate" | b"create" | b"update"
+        | b"delete" | b"remove" | b"add" | b"reset" | b"change" | b"parse" | b"load" | b"read" | b"fetch" | b"find"
+        | b"use" | b"show" | b"hide" | b"on" | b"make" | b"build" | b"compute" | b"allow" | b"enable" | b"disable"
+        | b"require" | b"require_" | b"with" | b"without" | b"should" | b"can" | b"test_" | b"assert" | b"compare"
+        | b"expect" | b"revoke" | b"request_" | b"return" | b"print" => Says::Act,
+        b"foreign" | b"primary" | b"cache" | b"sort" | b"partition" | b"group" | b"routing" | b"translation"
+        | b"i18n" | b"locale" | b"storage" | b"map_" | b"lookup" | b"unique" | b"composite" | b"registry"
+        | b"keyboard" | b"hot" | b"shortcut" | b"press" | b"down" | b"up" | b"left" | b"right" | b"enter"
+        | b"arrow" | b"row" | b"item" | b"object_" | b"tab" | b"next" | b"continuation" | b"cursor" | b"sync"
+        | b"csrf" | b"xsrf" | b"design" | b"syntax" | b"lexer" | b"parser" | b"end" | b"eof" | b"start" | b"begin"
+        | b"identity" | b"resource" | b"config_" | b"metadata" | b"tag" | b"feature" | b"layout" | b"panel"
+        | b"query" | b"widget" | b"menu" | b"plugin" | b"window" | b"frame" | b"first" | b"last" | b"prev"
+        | b"previous" | b"other" | b"parent" | b"child" | b"node" | b"low" | b"high" | b"band" | b"dedup"
+        | b"idempotency" | b"host" | b"known" | b"extra" => Says::OtherKey,
+        b"user" | b"username" | b"db" | b"database" | b"mysql" | b"postgres" | b"redis" | b"mongo" | b"rabbitmq"
+        | b"email" | b"login" | b"proxy" | b"owner" | b"wifi" | b"ssh" | b"http" | b"https" | b"jdbc" | b"keystore"
+        | b"truststore" | b"default" | b"initial" => Says::User,
+        _ => {
+            for (end, what) in [
+                (&b"password"[..], Says::Password),
+                (b"passwd", Says::Password),
+                (b"passphrase", Says::Password),
+                (b"secret", Says::Secret),
+                (b"token", Says::Token),
+                (b"apikey", Says::ApiKey),
+                (b"secretkey", Says::ApiKey),
+                (b"accesskey", Says::ApiKey),
+                (b"credentials", Says::Credential),
+                (b"pwd", Says::Password),
+            ] {
+                if word.len() > end.len()
+                    && (word.ends_with(end)
+                        || (end.len() > 5 && word.starts_with(end) && word[end.len()..].iter().all(u8::is_ascii_digit)))
+                {
+                    return what;
+                }
+            }
+            Says::Nothing
+        }
+    }
+}
+
+fn is_credential(what: Says) -> bool {
+    matches!(
+        what,
+        Says::Password | Says::Secret | Says::Token | Says::ApiKey | Says::Key | Says::Auth | Says::Credential
+    )
+}
+
+/// Splits an identifier into lower-case words: at signs, digits' ends and capitals.
+fn split_words(name: &[u8], mut word: impl FnMut(&[u8])) {
+    let mut buffer = [0u8; 32];
+    let mut n = 0;
+    for (i, b) in name.iter().enumerate() {
+        if !b.is_ascii_alphanumeric() {
+            if n > 0 {
+                word(&buffer[..n]);
+                n = 0;
+            }
+            continue;
+        }
+        let previous = if i > 0 { name[i - 1] } else { b' ' };
+        let next = name.get(i + 1).copied().unwrap_or(b' ');
+        let starts = b.is_ascii_uppercase()
+            && (previous.is_ascii_lowercase()
+                || previous.is_ascii_digit()
+                || (previous.is_ascii_uppercase() && next.is_ascii_lowercase()));
+        // A digit at the end of a word is left out: `password2`.
+        let number = b.is_ascii_digit() && previous.is_ascii_alphabetic() && !next.is_ascii_lowercase() && n >= 4;
+        if (starts || number) && n > 0 {
+            word(&buffer[..n]);
+            n = 0;
+        }
+        if number || (b.is_ascii_digit() && n == 0) {
+            continue;
+        }
+        if n < buffer.len() {
+            buffer[n] = b.to_ascii_lowercase();
+            n += 1;
+        }
+    }
+    if n > 0 {
+        word(&buffer[..n]);
+    }
+}
+
+fn name_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
+    let name = &window[candidate.name.clone()];
+    let mut count = 0;
+    let mut last = Says::Nothing;
+    let mut before_last = Says::Nothing;
+    let mut exact = false;
+    let mut others = 0;
+    split_words(name, |word| {
+        let what = says(word);
+        let feature = match what {
+            Says::Password => Feature::NamePassword,
+            Says::Secret => Feature::NameSecret,
+            Says::Token => Feature::NameToken,
+            Says::ApiKey => Feature::NameApiKey,
+            Says::Key => Feature::NameKey,
+            Says::Auth => Feature::NameAuth,
+            Says::Credential => Feature::NameCredential,
+            Says::Private => Feature::NamePrivate,
+            Says::Vendor => Feature::NameVendor,
+            Says::Public => Feature::NamePublic,
+            Says::Place => Feature::NamePlace,
+            Says::Text => Feature::NameText,
+            Says::Shape => Feature::NameShape,
+            Says::Act => Feature::NameAct,
+            Says::OtherKey => Feature::NameKeyOther,
+            Says::User => Feature::NameUser,
+            Says::Nothing => {
+                others += 1;
+                before_last = last;
+                last = what;
+                count += 1;
+                return;
+            }
+        };
+        if feature == Feature::NameAct {
+            if count == 0 {
+                f.set(feature, 1.0);
+            }
+        } else {
+            f.set(feature, 1.0);
+        }
+        exact |= is_credential(what);
+        if what == Says::Key && matches!(last, Says::Vendor | Says::Private | Says::Secret | Says::Auth) {
+            f.set(Feature::NameApiKey, 1.0);
+        }
+        before_last = last;
+        last = what;
+        count += 1;
+    });
+    let tail = match last {
+        Says::Password => 8.0,
+        Says::Secret => 7.0,
+        Says::Token => 6.0,
+        Says::ApiKey => 5.0,
+        Says::Key if matches!(before_last, Says::Vendor | Says::Private | Says::Secret | Says::Auth) => 5.0,
+        Says::Key => 4.0,
+        Says::Credential => 4.5,
+        Says::Auth => 3.0,
+        Says::Private => 2.5,
+        Says::Vendor | Says::User => 2.0,
+        Says::Nothing => 1.0,
+        Says::OtherKey => 0.0,
+        Says::Act => -1.0,
+        Says::Public => -3.0,
+        Says::Place => -4.0,
+        Says::Text => -5.0,
+        Says::Shape => -6.0,
+    };
+    f.set(Feature::NameTail, tail);
+    f.set(Feature::NameExact, f32::from(u8::from(exact)) + 0.1 * f32::from(others.min(9) as u8));
+    f.set(Feature::NameWords, count as f32);
+    f.set(Feature::NameLength, name.len() as f32);
+    let letters = name.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    let upper = name.iter().filter(|b| b.is_ascii_uppercase()).count();
+    f.set(
+        Feature::NameUpper,
+        if letters > 0 && upper == letters {
+            1.0
+        } else if upper > 0 {
+            0.5
+        } else {
+            0.0
+        },
+    );
+    f.set(Feature::NameDotted, name.iter().filter(|b| **b == b'.').count() as f32);
+    f.set(Feature::NameDashed, name.iter().filter(|b| **b == b'-').count() as f32);
+    f.set(Feature::NameNumber, f32::from(u8::from(name.last().is_some_and(u8::is_ascii_digit))));
+    let after = window.get(candidate.name.end).copied().unwrap_or(b' ');
+    f.set(
+        Feature::NameQuoted,
+        match after {
+            b'"' => 2.0,
+            b'\'' => 1.0,
+            b'\\' => 3.0,
+            b']' => 0.5,
+            _ => 0.0,
+        },
+    );
+    let start = window[..candidate.name.start].iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1);
+    let head = &window[start..candidate.name.start];
+    let text_before = head
+        .iter()
+        .filter(|b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'-' | b'#' | b'*' | b'/' | b'$' | b'.'))
+        .count();
+    f.set(Feature::NameLeads, f32::from(u8::from(text_before == 0)));
+    f.set(Feature::NameHead, text_before.min(200) as f32);
+    f.set(
+        Feature::NameSigil,
+        match head.last().copied().unwrap_or(b'\n') {
+            b'-' => 1.0,
+            b'.' => 2.0,
+            b'$' => 3.0,
+            b'"' | b'\'' => 4.0,
+            b':' => 5.0,
+            b'@' => 6.0,
+            b'<' => 7.0,
+            b'&' | b'?' => 8.0,
+            b'%' => 9.0,
+            b'(' | b',' | b'{' | b'[' => 10.0,
+            b' ' | b'\t' => 11.0,
+            b'\n' => 12.0,
+            b'/' => 13.0,
+            b'>' => 14.0,
+            _ => 15.0,
+        },
+    );
+    // `API key: x`, `public key: x`, `const key`.
+    let trimmed = head.trim_ascii_end();
+    if trimmed.len() < head.len() {
+        let from = trimmed.iter().rposition(|b| !b.is_ascii_alphabetic()).map_or(0, |p| p + 1);
+        let mut low = [0u8; 16];
+        let word = &trimmed[from..];
+        let n = word.len().min(16);
+        low[..n].copy_from_slice(&word[..n]);
+        low[..n].make_ascii_lowercase();
+        f.set(
+            Feature::WordBefore,
+            match &low[..n] {
+                b"" => 0.0,
+                b"const" | b"let" | b"var" | b"static" | b"final" | b"string" | b"val" | b"char" | b"my" | b"str"
+                | b"auto" | b"byte" => 3.0,
+                b"export" | b"set" | b"env" | b"arg" => 4.0,
+                b"def" | b"func" | b"function" | b"fn" | b"case" | b"return" | b"if" | b"class" | b"import"
+                | b"new" | b"type" | b"await" => -3.0,
+                w => match says(w) {
+                    Says::Vendor | Says::Private | Says::Secret | Says::Password | Says::Auth | Says::User => 2.0,
+                    Says::Public | Says::Text | Says::Place | Says::Shape => -2.0,
+                    Says::Nothing => -0.5,
+                    _ => -1.0,
+                },
+            },
+        );
+    }
+}
+
+// ---- the value --------------------------------------------------------------------------------------
+
+/// Words that stand where a password would: placeholders, test values, defaults.
+static DUMMY: &[&str] = &[
+    "password",
+    "passwd",
+    "pass",
+    "secret",
+    "token",
+    "test",
+    "example",
+    "sample",
+    "dummy",
+    "fake",
+    "foobar",
+    "foo",
+    "bar",
+    "baz",
+    "qux",
+    "admin",
+    "root",
+    "user",
+    "guest",
+    "demo",
+    "default",
+    "changeme",
+    "change",
+    "value",
+    "string",
+    "your",
+    "mine",
+    "some",
+    "none",
+    "null",
+    "true",
+    "false",
+    "hello",
+    "world",
+    "apikey",
+    "api",
+    "key",
+    "auth",
+    "access",
+    "client",
+    "private",
+    "public",
+    "login",
+    "username",
+    "invalid",
+    "wrong",
+    "valid",
+    "correct",
+    "incorrect",
+    "hash",
+    "hashed",
+    "encrypted",
+    "enter",
+    "here",
+    "replace",
+    "insert",
+    "todo",
+    "undefined",
+    "required",
+    "optional",
+    "confirm",
+    "new",
+    "old",
+    "my",
+    "the",
+    "this",
+    "that",
+    "other",
+    "another",
+    "bad",
+    "good",
+    "random",
+    "long",
+    "very",
+    "super",
+    "credential",
+    "credentials",
+    "bearer",
+    "refresh",
+    "consumer",
+    "session",
+    "abc",
+    "def",
+    "xyz",
+    "qwerty",
+    "letmein",
+    "lorem",
+    "ipsum",
+    "not",
+    "empty",
+    "missing",
+    "expired",
+    "fixture",
+    "mock",
+    "stub",
+    "name",
+    "field",
+    "data",
+    "text",
+];
+
+fn value_features(f: &mut Features, name: &[u8], value: &[u8]) {
+    let len = value.len();
+    let n = len as f32;
+    let (mut upper, mut lower, mut digits, mut symbols, mut spaces, mut foreign) = (0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
+    let (mut slashes, mut dots, mut brackets, mut underscores, mut dashes, mut colons, mut escapes) =
+        (0u32, 0u32, 0u32, 0u32, 0u32, 0u32, 0u32);
+    let mut hex = 0u32;
+    let mut base64 = 0u32;
+    let mut counts = [0u16; 128];
+    let mut changes = 0u32;
+    let mut steps = 0u32;
+    let mut previous = 0u8;
+    for b in value {
+        match *b {
+            b'A'..=b'Z' => upper += 1,
+            b'a'..=b'z' => lower += 1,
+            b'0'..=b'9' => digits += 1,
+            b' ' | b'\t' | b'\n' | b'\r' => spaces += 1,
+            0x80.. => foreign += 1,
+            _ => symbols += 1,
+        }
+        match *b {
+            b'/' => slashes += 1,
+            b'.' => dots += 1,
+            b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'<' | b'>' => brackets += 1,
+            b'_' => underscores += 1,
+            b'-' => dashes += 1,
+            b':' | b',' | b';' => colons += 1,
+            b'\\' | b'%' => escapes += 1,
+            _ => {}
+        }
+        hex += u32::from(b.is_ascii_hexdigit());
+        base64 += u32::from(b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'));
+        counts[usize::from(b & 127)] += 1;
+        changes +=
+            u32::from(b.is_ascii_digit() != previous.is_ascii_digit() && previous != 0 && b.is_ascii_alphanumeric());
+        let (low, was) = (b.to_ascii_lowercase(), previous.to_ascii_lowercase());
+        steps += u32::from(
+            b.is_ascii_alphanumeric() && (low == was.wrapping_add(1) || low == was || next_on_keyboard(was, low)),
+        );
+        previous = *b;
+    }
+    let distinct = counts.iter().filter(|c| **c > 0).count() as f32;
+    let mut sum = 0.0f32;
+    for c in counts.iter().filter(|c| **c > 1) {
+        sum += f32::from(*c) * log2(usize::from(*c));
+    }
+    let most = log2(len);
+    let entropy = if len > 0 { most - sum / n } else { 0.0 };
+    let part = |c: u32| if len > 0 { c as f32 / n } else { 0.0 };
+    f.set(Feature::ValueLength, n);
+    f.set(Feature::ValueUpper, part(upper));
+    f.set(Feature::ValueLower, part(lower));
+    f.set(Feature::ValueDigits, part(digits));
+    f.set(Feature::ValueSymbols, part(symbols));
+    f.set(Feature::ValueClasses, [upper, lower, digits, symbols].iter().filter(|c| **c > 0).count() as f32);
+    f.set(Feature::ValueChanges, changes as f32 / n.max(1.0));
+    f.set(Feature::ValueEntropy, round(entropy));
+    f.set(Feature::ValueEntropyRatio, if most > 0.0 { round(entropy / most) } else { 0.0 });
+    f.set(Feature::ValueDistinct, distinct / n.max(1.0));
+    let Reading { mean, best, worst, covered, runs, longest } = reading(value);
+    f.set(Feature::ValueReads, mean);
+    f.set(Feature::ValueBest, best);
+    f.set(Feature::ValueWorst, worst);
+    f.set(Feature::ValueCovered, covered);
+    f.set(Feature::ValueRuns, runs as f32);
+    f.set(Feature::ValueLongestRun, longest as f32);
+    let whole = len as u32;
+    let is_hex = hex == whole && len >= 8;
+    f.set(Feature::ValueHex, if is_hex && digits > 0 && digits < whole { 1.0 } else { 0.0 });
+    f.set(Feature::ValueHashLength, if is_hex && matches!(len, 32 | 40 | 56 | 64 | 96 | 128) { n } else { 0.0 });
+    let uuid = len == 36 && dashes == 4 && hex + 4 == whole && value[8] == b'-' && value[13] == b'-';
+    f.set(Feature::ValueUuid, f32::from(u8::from(uuid)));
+    f.set(
+        Feature::ValueNumber,
+        if digits + dots + dashes + colons == whole || value.starts_with(b"0x") && hex + 1 == whole {
+            1.0
+        } else {
+            0.0
+        },
+    );
+    f.set(
+        Feature::ValueBase64,
+        if base64 == whole && len >= 16 { 1.0 + f32::from(u8::from(value.ends_with(b"="))) } else { 0.0 },
+    );
+    f.set(Feature::ValueSpaces, spaces as f32);
+    f.set(Feature::ValueForeign, part(foreign));
+    f.set(Feature::ValueSlashes, slashes as f32);
+    f.set(Feature::ValueDots, dots as f32);
+    f.set(Feature::ValueBrackets, brackets as f32);
+    f.set(Feature::ValueUnderscores, underscores as f32);
+    f.set(Feature::ValueDashes, dashes as f32);
+    f.set(Feature::ValueColons, colons as f32);
+    f.set(Feature::ValueEscapes, escapes as f32);
+    let head = value.first().copied().unwrap_or(0);
+    let identifier =
+        (head.is_ascii_alphabetic() || head == b'_') && symbols == underscores && spaces == 0 && foreign == 0;
+    f.set(Feature::ValueIdentifier, f32::from(u8::from(identifier)));
+    let camel =
+        identifier && lower > 0 && value.windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase());
+    let snake = lower > 0 && upper == 0 && (underscores > 0) != (dashes > 0) && symbols == underscores + dashes;
+    f.set(
+        Feature::ValueCamel,
+        if camel {
+            1.0
+        } else if snake {
+            2.0
+        } else {
+            0.0
+        },
+    );
+    f.set(
+        Feature::ValueConstant,
+        if identifier && lower == 0 && upper > 0 { 1.0 + f32::from(u8::from(underscores > 0)) } else { 0.0 },
+    );
+    let member = (dots > 0 || value.windows(2).any(|w| w == b"->" || w == b"::"))
+        && symbols == dots + underscores + brackets + colons + dashes
+        && digits * 4 < whole
+        && spaces == 0;
+    let ends_open = matches!(value.last(), Some(b'(' | b'[' | b'{'));
+    f.set(
+        Feature::ValueMember,
+        if ends_open {
+            2.0
+        } else if member {
+            1.0
+        } else {
+            0.0
+        },
+    );
+    let scheme = value.windows(3).any(|w| w == b"://");
+    let address = value.contains(&b'@') && dots > 0;
+    let domain = [&b".com"[..], b".org", b".net", b".io", b".local", b".dev"]
+        .iter()
+        .any(|d| value.windows(d.len()).any(|w| w == *d));
+    f.set(
+        Feature::ValueUrl,
+        if scheme {
+            3.0
+        } else if address {
+            2.0
+        } else if domain {
+            1.0
+        } else {
+            0.0
+        },
+    );
+    let path = head == b'/'
+        || value.starts_with(b"./")
+        || value.starts_with(b"../")
+        || value.starts_with(b"~/")
+        || value.get(1..3) == Some(b":\\");
+    let tail = value.iter().rposition(|b| *b == b'.').map(|p| len - p - 1).unwrap_or(0);
+    let file = (2..=5).contains(&tail)
+        && dots <= 2
+        && value[len - tail..].iter().all(u8::is_ascii_alphabetic)
+        && covered > 0.4;
+    f.set(
+        Feature::ValuePath,
+        if path {
+            2.0
+        } else if file {
+            1.0
+        } else {
+            0.0
+        },
+    );
+    let version = head.is_ascii_digit() && digits + dots == whole && dots >= 1
+        || matches!(head, b'^' | b'~') && value.get(1).is_some_and(u8::is_ascii_digit);
+    let date = len >= 8
+        && value[..4].iter().all(u8::is_ascii_digit)
+        && matches!(value[4], b'-' | b'/')
+        && digits >= 6
+        && value[5..7].iter().all(u8::is_ascii_digit);
+    let media =
+        slashes == 1 && [&b"application/"[..], b"text/", b"image/", b"multipart/"].iter().any(|m| value.starts_with(m));
+    f.set(Feature::ValueVersion, f32::from(u8::from(version || date || media)));
+    let hashed = value.starts_with(b"$2")
+        || value.starts_with(b"$argon2")
+        || value.starts_with(b"$apr1$")
+        || (value.starts_with(b"$") && value.iter().filter(|b| **b == b'$').count() >= 2 && len > 20)
+        || value.starts_with(b"{SSHA")
+        || value.starts_with(b"{SHA")
+        || value.starts_with(b"pbkdf2")
+        || value.starts_with(b"sha1$")
+        || value.starts_with(b"sha256:")
+        || value.starts_with(b"sha512-")
+        || value.starts_with(b"sha256-")
+        || value.starts_with(b"scrypt");
+    f.set(Feature::ValueHashed, f32::from(u8::from(hashed)));
+    f.set(Feature::ValueCapitalised, f32::from(u8::from(head.is_ascii_uppercase() && upper == 1 && lower > 0)));
+    f.set(Feature::ValueDigitTail, value.iter().rev().take_while(|b| b.is_ascii_digit()).count() as f32);
+    f.set(Feature::ValueWalk, steps as f32 / n.max(1.0));
+    f.set(
+        Feature::ValuePeriod,
+        if len >= 8 {
+            (1..=len.min(64) / 2).find(|p| value[*p..] == value[..len - p]).map_or(0.0, |p| 1.0 / p as f32)
+        } else {
+            0.0
+        },
+    );
+    if len <= 160 {
+        let mut low = [0u8; 160];
+        let low = &mut low[..len];
+        low.copy_from_slice(value);
+        low.make_ascii_lowercase();
+        dummy_features(f, name, low);
+    }
+}
+
+fn dummy_features(f: &mut Features, name: &[u8], low: &[u8]) {
+    let mut covered = 0;
+    let mut i = 0;
+    let mut rest = 0;
+    while i < low.len() {
+        if !low[i].is_ascii_alphabetic() {
+            i += 1;
+            continue;
+        }
+        let best = DUMMY
+            .iter()
+            .filter(|w| w.as_bytes()[0] == low[i] && low[i..].starts_with(w.as_bytes()))
+            .map(|w| w.len())
+            .max();
+        match best {
+            Some(n) if n >= 4 || low.len() <= 16 => {
+                covered += n;
+                i += n;
+            }
+            _ => {
+                rest += 1;
+                i += 1;
+            }
+        }
+    }
+    f.set(Feature::ValueDummy, covered as f32 / low.len().max(1) as f32);
+    f.set(
+        Feature::ValueDummyWhole,
+        if rest == 0 && covered > 0 {
+            1.0
+        } else if covered > 0 && rest <= 2 {
+            0.5
+        } else {
+            0.0
+        },
+    );
+    let mut shared = 0;
+    split_words(name, |word| {
+        if word.len() >= 3 && low.windows(word.len()).any(|w| w == word) {
+            shared += word.len();
+        }
+    });
+    f.set(Feature::ValueNameWords, (shared as f32 / low.len().max(1) as f32).min(1.0));
+    let says_secret = [&b"password"[..], b"passwd", b"secret", b"token", b"key", b"auth", b"credential", b"pwd"]
+        .iter()
+        .filter(|p| low.windows(p.len()).any(|w| w == **p))
+        .count();
+    f.set(Feature::ValueSaysSecret, says_secret as f32);
+}
+
+fn next_on_keyboard(a: u8, b: u8) -> bool {
+    const ROWS: [&[u8]; 3] = [b"qwertyuiop", b"asdfghjkl", b"zxcvbnm"];
+    ROWS.iter().any(|row| row.windows(2).any(|w| w[0] == a && w[1] == b))
+}
+
+// ---- how it is written ------------------------------------------------------------------------------
+
+fn line_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
+    f.set(
+        Feature::SyntaxKind,
+        match candidate.syntax {
+            Syntax::Assign => 0.0,
+            Syntax::Colon => 1.0,
+            Syntax::Arrow => 2.0,
+            Syntax::Compare => 3.0,
+            Syntax::Comma => 4.0,
+            Syntax::Call => 5.0,
+            Syntax::Flag => 6.0,
+            Syntax::Element => 7.0,
+            Syntax::Sibling => 8.0,
+            Syntax::Word => 9.0,
+            Syntax::Bearer => 10.0,
+            Syntax::Basic => 11.0,
+            Syntax::Url => 12.0,
+            Syntax::Curl => 13.0,
+        },
+    );
+    f.set(
+        Feature::SyntaxQuote,
+        match candidate.quote {
+            Quote::None => 0.0,
+            Quote::Single => 1.0,
+            Quote::Double => 2.0,
+            Quote::Backtick => 3.0,
+            Quote::Escaped => 4.0,
+        },
+    );
+    f.set(
+        Feature::SyntaxWrapper,
+        match candidate.wrapper {
+            Wrapper::None => 0.0,
+            Wrapper::Call => 1.0,
+            Wrapper::List => 2.0,
+            Wrapper::Default => 3.0,
+        },
+    );
+    let between = &window[candidate.name.end.min(candidate.value.start)..candidate.value.start];
+    f.set(
+        Feature::SyntaxTight,
+        match between.iter().filter(|b| **b == b' ' || **b == b'\t').count() {
+            0 => 2.0,
+            1 => 1.0,
+            2 => 0.5,
+            _ => 0.0,
+        },
+    );
+    f.set(Feature::SyntaxNextLine, f32::from(u8::from(candidate.next_line)));
+    let start = window[..candidate.name.start].iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1);
+    let end = window[candidate.value.end..]
+        .iter()
+        .position(|b| *b == b'\n')
+        .map_or(window.len(), |n| candidate.value.end + n);
+    let mut after = candidate.value.end;
+    if candidate.quote != Quote::None {
+        while after < end && matches!(window[after], b'"' | b'\'' | b'`' | b'\\') {
+            after += 1;
+        }
+    }
+    f.set(
+        Feature::SyntaxAfter,
+        match window.get(after).copied().unwrap_or(b'\n') {
+            b'\n' | b'\r' => 0.0,
+            b',' => 1.0,
+            b';' => 2.0,
+            b')' => 3.0,
+            b'}' | b']' => 4.0,
+            b' ' | b'\t' => 5.0,
+            b'.' => 6.0,
+            b'(' | b'[' | b'{' => 7.0,
+            b'<' | b'>' => 8.0,
+            b'&' => 9.0,
+            b'+' => 10.0,
+            b':' | b'=' => 11.0,
+            b'\\' => 12.0,
+            _ => 13.0,
+        },
+    );
+    let line = &window[start..end];
+    let tail = line.trim_ascii_end();
+    f.set(
+        Feature::SyntaxEnd,
+        match tail.last().copied().unwrap_or(b' ') {
+            b';' => 1.0,
+            b',' => 2.0,
+            b')' => 3.0,
+            b'{' | b'(' | b'[' => 4.0,
+            b'}' | b']' => 5.0,
+            b'>' => 6.0,
+            b'"' | b'\'' => 7.0,
+            b'\\' => 8.0,
+            b'.' => 9.0,
+            _ => 0.0,
+        },
+    );
+    f.set(Feature::LineLength, line.len().min(1024) as f32);
+    let trimmed = line.trim_ascii_start();
+    f.set(
+        Feature::LineComment,
+        match trimmed {
+            [b'/', b'/', ..] => 1.0,
+            [b'#', ..] => 2.0,
+            [b'*', ..] => 3.0,
+            [b'<', b'!', ..] => 4.0,
+            [b';', ..] => 5.0,
+            [b'-', b'-', b' ', ..] => 6.0,
+            _ => 0.0,
+        },
+    );
+    let quotes = line.iter().filter(|b| matches!(b, b'"' | b'\'' | b'`')).count();
+    f.set(Feature::LineQuotes, quotes.min(20) as f32);
+    // Words around the candidate, not in it.
+    let head = &window[start..candidate.name.start];
+    let rest = &window[candidate.value.end..window.len().min(candidate.value.end + 200)];
+    let head = &head[head.len().saturating_sub(200)..];
+    let user = |t: &[u8]| contains_any(t, &[b"user", b"login", b"email", b"host", b"machine"]);
+    f.set(Feature::LineUser, f32::from(u8::from(user(head))) + 0.5 * f32::from(u8::from(user(rest))));
+    let test =
+        |t: &[u8]| contains_any(t, &[b"test", b"example", b"mock", b"assert", b"expect", b"fake", b"dummy", b"sample"]);
+    f.set(Feature::LineTest, f32::from(u8::from(test(head))) + 0.5 * f32::from(u8::from(test(rest))));
+    let own = &window[start..candidate.name.start];
+    let code = own.iter().filter(|b| matches!(b, b'(' | b'{' | b'[' | b'=' | b';')).count()
+        + tail.iter().filter(|b| matches!(b, b';' | b'{' | b'(')).count();
+    f.set(Feature::LineCode, code.min(12) as f32);
+    let words =
+        own.windows(3).filter(|w| w[0].is_ascii_alphabetic() && w[1] == b' ' && w[2].is_ascii_alphabetic()).count();
+    f.set(Feature::LineProse, words.min(20) as f32);
+}
+
+fn contains_any(text: &[u8], words: &[&[u8]]) -> bool {
+    text.iter().enumerate().any(|(i, b)| {
+        let low = b | 32;
+        words.iter().any(|w| w[0] == low && text.len() - i >= w.len() && text[i..i + w.len()].eq_ignore_ascii_case(w))
+    })
+}
+
+/// Measures a candidate; `None` if it is certainly no credential.
+pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
+    let value = window.get(candidate.value.clone())?;
+    let name = window.get(candidate.name.clone())?;
+    if !plausible(value, candidate) {
+        return None;
+    }
+    let mut f = Features { values: [0.0; COUNT] };
+    match placeholder(value) {
+        None => {}
+        Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
+        Some(_) => return None,
+    }
+    name_features(&mut f, window, candidate);
+    value_features(&mut f, name, value);
+    line_features(&mut f, window, candidate);
+    if candidate.syntax == Syntax::Basic {
+        use base64::Engine as _;
+        let bytes = base64::engine::general_purpose::STANDARD_NO_PAD.decode(value.trim_ascii_end_matches_equals());
+        let pair = bytes.ok().filter(|b| b.contains(&b':') && b.iter().all(|c| (32..127).contains(c)));
+        f.set(Feature::ValueUserPass, if pair.is_some() { 1.0 } else { -1.0 });
+        if let Some(pair) = pair {
+            let password = pair.splitn(2, |b| *b == b':').nth(1).unwrap_or(&[]);
+            if placeholder(password).is_some() && password.len() < 4 {
+                return None;
+            }
+        }
+    }
+    let _ = f.get(Feature::ValueLength);
+    f.add(Feature::ValueLength, 0.0);
+    Some(f)
+}
+
+trait TrimEquals {
+    fn trim_ascii_end_matches_equals(&self) -> &[u8];
+}
+
+impl TrimEquals for [u8] {
+    fn trim_ascii_end_matches_equals(&self) -> &[u8] {
+        let n = self.iter().rev().take_while(|b| **b == b'=').count();
+        &self[..self.len() - n]
+    }
+}
+
+/// The cheap look before anything is measured.
+fn plausible(value: &[u8], candidate: &Candidate) -> bool {
+    if value.len() < 4 || value.len() > 900 {
+        return false;
+    }
+    let spaces = value.iter().filter(|b| **b == b' ').count();
+    if spaces > 5 || (spaces > 0 && candidate.quote == Quote::None) {
+        return false;
+    }
+    if candidate.quote == Quote::None
+        && matches!(
+            value,
+            b"true" | b"false" | b"null" | b"None" | b"nil" | b"undefined" | b"string" | b"String" | b"self" | b"this"
+        )
+    {
+        return false;
+    }
+    if candidate.quote == Quote::None
+        && matches!(candidate.syntax, Syntax::Assign | Syntax::Colon | Syntax::Arrow | Syntax::Compare)
+    {
+        // An identifier without digits, a call, a member: code.
+        if matches!(value.last(), Some(b'(' | b'[' | b'{')) {
+            return false;
+        }
+    }
+    true
+}
+
+fn round(x: f32) -> f32 {
+    (x * 256.0).round() / 256.0
+}
+
+/// log2 of 0..=1023 (0 for 0), worked out when compiled: the same on every machine.
+static LOG2: [f32; 1024] = {
+    let mut table = [0f32; 1024];
+    let mut n = 2;
+    while n < 1024 {
+        let mut x = n as f64;
+        let mut whole = 0f64;
+        while x >= 2.0 {
+            x /= 2.0;
+            whole += 1.0;
+        }
+        let mut bit = 0.5f64;
+        let mut i = 0;
+        while i < 24 {
+            x *= x;
+            if x >= 2.0 {
+                x /= 2.0;
+                whole += bit;
+            }
+            bit /= 2.0;
+            i += 1;
+        }
+        table[n] = whole as f32;
+        n += 1;
+    }
+    table
+};
+
+fn log2(n: usize) -> f32 {
+    LOG2[n.min(1023)]
+}

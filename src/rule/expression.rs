@@ -1,0 +1,244 @@
+//! What a regular expression says about itself: how long its matches are, and which literals they
+//! must contain. Worked out from the parsed expression, so that reach and keywords cannot lie.
+//!
+//! Self-contained (no `crate::`): `build.rs` includes it too.
+
+use regex_syntax::{
+    ParserBuilder,
+    hir::{Class, Hir, HirKind},
+};
+
+/// A parsed expression.
+#[derive(Debug)]
+pub struct Expression(Hir);
+
+/// One step of an expression: a byte known up to ASCII case, or something else with a length.
+enum Step {
+    Byte(u8),
+    Other { max: Option<usize> },
+}
+
+impl Expression {
+    /// Parses as the engine will: bytes, ASCII classes.
+    pub fn parse(pattern: &str) -> Result<Self, String> {
+        ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .build()
+            .parse(pattern)
+            .map(Expression)
+            .map_err(|e| e.to_string())
+    }
+
+    /// The longest possible match in bytes, if there is a bound.
+    pub fn max_len(&self) -> Option<usize> {
+        self.0.properties().maximum_len()
+    }
+
+    /// The shortest possible match in bytes.
+    pub fn min_len(&self) -> usize {
+        self.0.properties().minimum_len().unwrap_or(0)
+    }
+
+    /// How many capture groups there are.
+    pub fn groups(&self) -> usize {
+        self.0.properties().explicit_captures_len()
+    }
+
+    /// Which of these ASCII characters can stand in a match.
+    pub fn members(&self, of: &str) -> String {
+        of.bytes().filter(|b| can_match(&self.0, *b)).map(char::from).collect()
+    }
+
+    /// Whether a match can contain a line end.
+    pub fn spans_lines(&self) -> bool {
+        can_match(&self.0, b'\n')
+    }
+
+    /// Whether every match contains one of these lower-case keywords, in any case.
+    pub fn requires_one_of(&self, keywords: &[String]) -> bool {
+        requires(&self.0, keywords)
+    }
+
+    /// The most bytes of a match that can stand before one of the keywords, if that is bounded.
+    pub fn max_before(&self, keywords: &[String]) -> Option<usize> {
+        let all = self.max_len();
+        let branches = branches(&self.0);
+        let mut most = 0;
+        for branch in branches {
+            let steps = steps(branch);
+            let mut before = Some(0usize);
+            let mut found = None;
+            for at in 0..steps.len() {
+                if keywords.iter().any(|k| spells(&steps[at..], k.as_bytes())) {
+                    found = before;
+                    break;
+                }
+                before = match &steps[at] {
+                    Step::Byte(_) => before.map(|b| b + 1),
+                    Step::Other { max } => before.zip(*max).map(|(b, m)| b + m),
+                };
+            }
+            most = most.max(found.or(all)?);
+        }
+        Some(most)
+    }
+
+    /// Literals (lower case, at least `shortest` bytes) of which every match contains one; the
+    /// longest of each branch. Empty if some branch has none.
+    pub fn literals(&self, shortest: usize) -> Vec<String> {
+        let mut found = Vec::new();
+        if !collect_literals(&self.0, shortest, &mut found) {
+            return Vec::new();
+        }
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+fn branches(hir: &Hir) -> Vec<&Hir> {
+    match hir.kind() {
+        HirKind::Alternation(all) => all.iter().collect(),
+        HirKind::Capture(c) => branches(&c.sub),
+        _ => vec![hir],
+    }
+}
+
+/// Flattens concatenations; everything that is not one known byte becomes `Other`.
+fn steps(hir: &Hir) -> Vec<Step> {
+    let mut out = Vec::new();
+    push_steps(hir, &mut out);
+    out
+}
+
+fn push_steps(hir: &Hir, out: &mut Vec<Step>) {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => out.extend(literal.0.iter().map(|b| Step::Byte(b.to_ascii_lowercase()))),
+        HirKind::Class(class) => out.push(match folded_byte(class) {
+            Some(b) => Step::Byte(b),
+            None => Step::Other { max: hir.properties().maximum_len() },
+        }),
+        HirKind::Capture(c) => push_steps(&c.sub, out),
+        HirKind::Concat(all) => all.iter().for_each(|h| push_steps(h, out)),
+        HirKind::Repetition(r) if r.max == Some(r.min) && r.min <= 8 => {
+            for _ in 0..r.min {
+                push_steps(&r.sub, out);
+            }
+        }
+        _ => out.push(Step::Other { max: hir.properties().maximum_len() }),
+    }
+}
+
+/// The byte that a class stands for up to ASCII case, if it is only that.
+fn folded_byte(class: &Class) -> Option<u8> {
+    let bytes: Vec<u8> = match class {
+        Class::Bytes(c) => c.ranges().iter().take(3).flat_map(|r| (r.start()..=r.end()).take(3)).collect(),
+        Class::Unicode(c) => {
+            let chars: Vec<char> = c.ranges().iter().take(3).flat_map(|r| (r.start()..=r.end()).take(3)).collect();
+            chars.into_iter().map(|c| u8::try_from(c).ok().filter(u8::is_ascii)).collect::<Option<_>>()?
+        }
+    };
+    match bytes[..] {
+        [b] => Some(b.to_ascii_lowercase()),
+        [a, b] if a.eq_ignore_ascii_case(&b) => Some(a.to_ascii_lowercase()),
+        _ => None,
+    }
+}
+
+fn spells(steps: &[Step], word: &[u8]) -> bool {
+    steps.len() >= word.len() && word.iter().zip(steps).all(|(w, s)| matches!(s, Step::Byte(b) if b == w))
+}
+
+fn requires(hir: &Hir, keywords: &[String]) -> bool {
+    match hir.kind() {
+        HirKind::Capture(c) => requires(&c.sub, keywords),
+        HirKind::Alternation(all) => all.iter().all(|h| requires(h, keywords)),
+        HirKind::Repetition(r) if r.min > 0 => requires(&r.sub, keywords),
+        HirKind::Concat(all) => {
+            let steps = steps(hir);
+            (0..steps.len()).any(|at| keywords.iter().any(|k| spells(&steps[at..], k.as_bytes())))
+                || all.iter().any(|h| requires(h, keywords))
+                || around_alternation(all, keywords)
+        }
+        _ => {
+            let steps = steps(hir);
+            (0..steps.len()).any(|at| keywords.iter().any(|k| spells(&steps[at..], k.as_bytes())))
+        }
+    }
+}
+
+/// `x(a|b)y` where only `xa` and `xb` are keywords: the neighbours joined to each branch.
+fn around_alternation(all: &[Hir], keywords: &[String]) -> bool {
+    all.iter().enumerate().any(|(i, h)| {
+        let inner = match h.kind() {
+            HirKind::Capture(c) => &c.sub,
+            _ => h,
+        };
+        let HirKind::Alternation(options) = inner.kind() else { return false };
+        options.len() <= 64
+            && options.iter().all(|option| {
+                let mut joined = Vec::new();
+                all[..i].iter().for_each(|h| push_steps(h, &mut joined));
+                push_steps(option, &mut joined);
+                all[i + 1..].iter().for_each(|h| push_steps(h, &mut joined));
+                (0..joined.len()).any(|at| keywords.iter().any(|k| spells(&joined[at..], k.as_bytes())))
+            })
+    })
+}
+
+fn collect_literals(hir: &Hir, shortest: usize, found: &mut Vec<String>) -> bool {
+    match hir.kind() {
+        HirKind::Capture(c) => collect_literals(&c.sub, shortest, found),
+        HirKind::Alternation(all) => all.iter().all(|h| collect_literals(h, shortest, found)),
+        HirKind::Repetition(r) if r.min > 0 => collect_literals(&r.sub, shortest, found),
+        _ => {
+            let mut best = Vec::new();
+            let mut run = Vec::new();
+            for step in steps(hir).into_iter().chain([Step::Other { max: None }]) {
+                match step {
+                    Step::Byte(b) if b.is_ascii_graphic() || b == b' ' => run.push(b),
+                    _ => {
+                        if run.len() > best.len() {
+                            best = std::mem::take(&mut run);
+                        }
+                        run.clear();
+                    }
+                }
+            }
+            if best.len() >= shortest {
+                best.truncate(24);
+                found.push(String::from_utf8_lossy(&best).into_owned());
+                return true;
+            }
+            // No literal of its own: an alternation inside may have one in each branch.
+            if let HirKind::Concat(all) = hir.kind() {
+                for child in all {
+                    let mut inner = Vec::new();
+                    if matches!(child.kind(), HirKind::Capture(_) | HirKind::Alternation(_) | HirKind::Repetition(_))
+                        && collect_literals(child, shortest, &mut inner)
+                    {
+                        found.append(&mut inner);
+                        return true;
+                    }
+                }
+            }
+            false
+        }
+    }
+}
+
+fn can_match(hir: &Hir, byte: u8) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(l) => l.0.contains(&byte),
+        HirKind::Class(Class::Bytes(c)) => c.ranges().iter().any(|r| r.start() <= byte && byte <= r.end()),
+        HirKind::Class(Class::Unicode(c)) => {
+            c.ranges().iter().any(|r| r.start() <= char::from(byte) && char::from(byte) <= r.end())
+        }
+        HirKind::Repetition(r) => can_match(&r.sub, byte),
+        HirKind::Capture(c) => can_match(&c.sub, byte),
+        HirKind::Concat(all) | HirKind::Alternation(all) => all.iter().any(|h| can_match(h, byte)),
+    }
+}

@@ -1,0 +1,483 @@
+//! The whole flow: a source's contents through detection and triage into a report.
+
+mod line_hash;
+mod locate;
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use bstr::{BStr, BString, ByteSlice};
+use rayon::prelude::*;
+
+use self::locate::{Locator, lines_around};
+use crate::{
+    content::{Content, Copied, Origin, Place},
+    detect::{Certainty, Detector, Match, Seen, entropy, score, text},
+    error::Result,
+    finding::{Commit, Confidence, Finding, Fingerprint, Location, Secret, Suppression},
+    gap::{Gap, GapKind},
+    report::{Covered, Mode, Report, Repository, Scan},
+    source::{
+        Sink, Source,
+        history::{Appearance, History, Inspector},
+    },
+    triage::{Candidate, Triage, Verdict},
+};
+
+/// The most that a path may add to a score, in log-odds: what cannot reach the minimum with it is not kept.
+const BEST_PATH: f32 = 1.5;
+
+/// What a scan is to do, beyond its source.
+pub struct Settings<'a> {
+    /// Findings below this are counted, not shown.
+    pub min_confidence: Confidence,
+    /// Kinds of gaps that are accepted.
+    pub allow_gaps: Vec<GapKind>,
+    /// Set from outside to end the scan early.
+    pub stop: &'a AtomicBool,
+    /// Told how many objects of how many are done.
+    pub progress: &'a (dyn Fn(u64, u64) + Sync),
+    /// The hash of the active rules.
+    pub rules_hash: String,
+    /// The repository, for the report.
+    pub repository: Option<Repository>,
+    /// Remarks to pass on.
+    pub remarks: Vec<String>,
+}
+
+/// Scans a source: working tree, index, standard input.
+///
+/// # Errors
+/// What was asked for cannot be met at all.
+pub fn scan(
+    mode: Mode,
+    source: &dyn Source,
+    detector: &Detector,
+    triage: &Triage,
+    settings: Settings<'_>,
+) -> Result<Report> {
+    let begun = Begun::now();
+    let collector = Collector::new(detector, triage, &settings);
+    source.for_each(&collector)?;
+    let covered = Covered {
+        files: collector.files.load(Ordering::Relaxed),
+        bytes: collector.bytes.load(Ordering::Relaxed),
+        ..Covered::default()
+    };
+    let gaps = std::mem::take(&mut *lock(&collector.gaps));
+    Ok(collector.report(begun, mode, covered, gaps, 0, settings))
+}
+
+/// Scans a history.
+///
+/// # Errors
+/// None at present: what cannot be read is a gap.
+pub fn scan_history(history: &History, detector: &Detector, triage: &Triage, settings: Settings<'_>) -> Result<Report> {
+    let begun = Begun::now();
+    let collector = Collector::new(detector, triage, &settings);
+    let outcome = history.inspect(&collector);
+    let covered = Covered { files: 0, blobs: outcome.blobs, commits: outcome.commits, bytes: outcome.bytes };
+    collector.place_appearances(history, &outcome.appearances);
+    let mut gaps = outcome.gaps;
+    gaps.append(&mut lock(&collector.gaps));
+    Ok(collector.report(begun, Mode::History, covered, gaps, outcome.unreachable, settings))
+}
+
+/// When a scan began.
+struct Begun {
+    clock: Instant,
+    stamp: String,
+}
+
+impl Begun {
+    fn now() -> Self {
+        Begun { clock: Instant::now(), stamp: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string() }
+    }
+}
+
+/// A secret under a rule, and how it was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    rule: u32,
+    secret: Secret,
+    suppressed: bool,
+}
+
+/// What is gathered of one secret.
+#[derive(Debug)]
+struct Gathering {
+    confidence: Confidence,
+    suppression: Option<Suppression>,
+    locations: Vec<(u32, Location)>,
+}
+
+/// Takes contents, and gathers findings.
+struct Collector<'a> {
+    detector: &'a Detector,
+    triage: &'a Triage,
+    min_confidence: Confidence,
+    stop: &'a AtomicBool,
+    progress: &'a (dyn Fn(u64, u64) + Sync),
+    gathered: Mutex<HashMap<Key, Gathering>>,
+    /// Numbers of secrets below the minimum confidence.
+    below: Mutex<HashSet<u64>>,
+    gaps: Mutex<Vec<Gap>>,
+    files: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Sink for Collector<'_> {
+    fn content(&self, content: Content<'_>) {
+        self.files.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(content.bytes.len() as u64, Ordering::Relaxed);
+        let text = text::text(content.bytes);
+        let seen = self.detector.scan(&text);
+        if seen.is_clean() {
+            return;
+        }
+        let before: HashSet<u64> = match content.before {
+            None => HashSet::new(),
+            Some(before) => {
+                let before = text::text(before);
+                let seen = self.detector.scan(&before);
+                self.detector.resolve(&before, &seen).iter().map(|m| self.number(&before, m)).collect()
+            }
+        };
+        let mut matches = self.detector.resolve(&text, &seen);
+        matches.retain(|m| !before.contains(&self.number(&text, m)));
+        let origin = content.origin;
+        self.place(&text, &matches, &origin.path, |matched| (0, location(origin, matched), None));
+    }
+
+    fn gap(&self, gap: Gap) {
+        lock(&self.gaps).push(gap);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// A location that still lacks its position.
+fn location(origin: &Origin, _matched: &Match) -> Location {
+    Location {
+        path: origin.path.clone(),
+        place: origin.place,
+        start: crate::finding::Position { line: 1, column: 1 },
+        end: crate::finding::Position { line: 1, column: 1 },
+        commit: None,
+        blob: origin.blob.clone(),
+        in_head: None,
+        pushed: None,
+        unreachable: false,
+        line_hash: None,
+    }
+}
+
+impl<'a> Collector<'a> {
+    fn new(detector: &'a Detector, triage: &'a Triage, settings: &Settings<'a>) -> Self {
+        Collector {
+            detector,
+            triage,
+            min_confidence: settings.min_confidence,
+            stop: settings.stop,
+            progress: settings.progress,
+            gathered: Mutex::default(),
+            below: Mutex::default(),
+            gaps: Mutex::default(),
+            files: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// A number for a secret under a rule: equal for equal ones, and practically only for these.
+    fn number(&self, text: &[u8], matched: &Match) -> u64 {
+        let mut hash = blake3::Hasher::new();
+        hash.update(&matched.rule.to_le_bytes()).update(&text[matched.secret.clone()]);
+        u64::from_le_bytes(hash.finalize().as_bytes()[..8].try_into().expect("eight bytes"))
+    }
+
+    /// How sure a match is at a path; `None` where it is no finding there.
+    fn confidence(&self, matched: &Match, path: &BStr) -> Option<Confidence> {
+        match matched.certainty {
+            Certainty::Fixed(confidence) => Some(confidence),
+            Certainty::Scored(log_odds) => score::confidence(log_odds + score::path_adjustment(path)),
+        }
+    }
+
+    /// Puts the matches of a text to their findings. `at` makes the order and the location of a match,
+    /// and the commit that triage wants to know.
+    fn place(
+        &self,
+        text: &[u8],
+        matches: &[Match],
+        path: &BString,
+        at: impl Fn(&Match) -> (u32, Location, Option<String>),
+    ) {
+        let mut locator = Locator::new(text);
+        let mut placed: Vec<(Key, Gathering)> = Vec::new();
+        for matched in matches {
+            let rule = &self.detector.rules()[matched.rule as usize];
+            let Some(confidence) = self.confidence(matched, path.as_bstr()) else { continue };
+            if confidence < self.min_confidence {
+                lock(&self.below).insert(self.number(text, matched));
+                continue;
+            }
+            let (order, mut location, commit) = at(matched);
+            let (lines, above) = lines_around(text, &matched.span);
+            let candidate = Candidate {
+                rule,
+                secret: &text[matched.secret.clone()],
+                matched: &text[matched.span.clone()],
+                lines: &text[lines],
+                above: &text[above],
+                path: path.as_bstr(),
+                commit: commit.as_deref(),
+            };
+            let suppression = match self.triage.judge(&candidate) {
+                Verdict::Keep => None,
+                Verdict::Drop(_) => continue,
+                Verdict::Suppress(suppression) => Some(suppression),
+            };
+            location.start = locator.position(matched.secret.start);
+            location.end = locator.position(matched.secret.end);
+            let secret = Secret::new(&text[matched.secret.clone()]);
+            let key = Key { rule: matched.rule, secret, suppressed: suppression.is_some() };
+            placed.push((key, Gathering { confidence, suppression, locations: vec![(order, location)] }));
+        }
+        let mut lines: Vec<u32> = placed.iter().map(|(_, g)| g.locations[0].1.start.line).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        let hashes = line_hash::line_hashes(text, &lines);
+        let mut gathered = lock(&self.gathered);
+        for (key, mut new) in placed {
+            let line = new.locations[0].1.start.line;
+            new.locations[0].1.line_hash = lines.binary_search(&line).ok().and_then(|at| hashes[at].clone());
+            match gathered.entry(key) {
+                std::collections::hash_map::Entry::Vacant(free) => drop(free.insert(new)),
+                std::collections::hash_map::Entry::Occupied(mut old) => {
+                    let old = old.get_mut();
+                    old.confidence = old.confidence.max(new.confidence);
+                    old.locations.append(&mut new.locations);
+                }
+            }
+        }
+    }
+
+    /// Reads what has appeared in history once more, to say where in it the secrets stand.
+    fn place_appearances(&self, history: &History, appearances: &[Appearance]) {
+        let mut by_object: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (at, appearance) in appearances.iter().enumerate() {
+            let key = if appearance.text.is_some() { Err(at) } else { appearance.object.ok_or(at) };
+            by_object.entry(key).or_default().push(at);
+        }
+        let authors: Mutex<HashMap<crate::source::oid::Oid, Option<Commit>>> = Mutex::default();
+        let groups: Vec<_> = by_object.into_iter().collect();
+        groups.into_par_iter().for_each(|(object, places)| {
+            let content: Cow<'_, [u8]> = match &appearances[places[0]].text {
+                Some(text) => Cow::Borrowed(text),
+                None => match object.map(|id| history.read(&id)) {
+                    Ok(Ok(content)) => Cow::Owned(content),
+                    Ok(Err(error)) => {
+                        let place = appearances[places[0]].path.clone();
+                        lock(&self.gaps).push(Gap::new(GapKind::CorruptObject, place, error.to_string()));
+                        return;
+                    }
+                    Err(_) => return,
+                },
+            };
+            let text = text::text(&content);
+            let seen = self.detector.scan(&text);
+            let matches = self.detector.resolve(&text, &seen);
+            for at in places {
+                let appearance = &appearances[at];
+                let new: Vec<Match> = matches
+                    .iter()
+                    .filter(|m| appearance.secrets.contains_key(&self.number(&text, m)))
+                    .cloned()
+                    .collect();
+                let commit = appearance.commit.and_then(|id| {
+                    let known = lock(&authors).get(&id).cloned();
+                    known.unwrap_or_else(|| {
+                        let commit = history.author(&id).map(|(author, email, date)| Commit {
+                            id: id.to_string(),
+                            author,
+                            email,
+                            date,
+                        });
+                        lock(&authors).insert(id, commit.clone());
+                        commit
+                    })
+                });
+                self.place(&text, &new, &appearance.path, |matched| {
+                    let origin = Origin {
+                        path: appearance.path.clone(),
+                        place: appearance.place,
+                        blob: appearance.object.map(|id| id.to_string()),
+                    };
+                    let in_head = appearance.secrets.get(&self.number(&text, matched)).copied();
+                    let location = Location {
+                        commit: commit.clone(),
+                        in_head: if appearance.place == Place::Content { in_head } else { None },
+                        pushed: appearance.pushed,
+                        unreachable: appearance.unreachable,
+                        ..location(&origin, matched)
+                    };
+                    (at as u32, location, commit.as_ref().map(|c| c.id.clone()))
+                });
+            }
+        });
+    }
+
+    /// Makes the report of what was gathered.
+    fn report(
+        self,
+        begun: Begun,
+        mode: Mode,
+        covered: Covered,
+        mut gaps: Vec<Gap>,
+        unreachable: usize,
+        settings: Settings<'_>,
+    ) -> Report {
+        let rules = self.detector.rules();
+        let gathered = self.gathered.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (mut findings, mut suppressed) = (Vec::new(), Vec::new());
+        for (key, mut found) in gathered {
+            found.locations.sort_by(|(a, l), (b, m)| (a, &l.path, l.start, l.end).cmp(&(b, &m.path, m.start, m.end)));
+            let rule = &rules[key.rule as usize];
+            let finding = Finding {
+                confidence: found.confidence,
+                severity: rule.severity,
+                fingerprint: Fingerprint::of(&rule.id, &key.secret),
+                entropy: entropy::shannon(key.secret.expose()),
+                notes: Vec::new(),
+                partners: Vec::new(),
+                locations: found.locations.into_iter().map(|(_, l)| l).collect(),
+                suppression: found.suppression,
+                rule: rule.clone(),
+                secret: key.secret,
+            };
+            if key.suppressed { suppressed.push(finding) } else { findings.push(finding) }
+        }
+        findings.sort_by(order);
+        let settled = self.triage.settle(findings);
+        findings = settled.findings;
+        suppressed.extend(settled.suppressed);
+        findings.sort_by(order);
+        suppressed.sort_by(order);
+        gaps.extend(settled.gaps);
+        if rules.is_empty() {
+            gaps.push(Gap::new(GapKind::NoRules, "rules", "no rule is active"));
+        }
+        if self.stop.load(Ordering::Relaxed) {
+            gaps.push(Gap::new(GapKind::Interrupted, "scan", "the scan was interrupted"));
+        }
+        gaps.sort();
+        gaps.dedup();
+        let (accepted_gaps, gaps) = gaps.into_iter().partition(|g| settings.allow_gaps.contains(&g.kind));
+        let mut remarks = settings.remarks;
+        remarks.extend(settled.remarks);
+        let scan = Scan {
+            mode,
+            rules: rules.len(),
+            rules_hash: settings.rules_hash,
+            repository: settings.repository,
+            covered,
+            gaps,
+            accepted_gaps,
+            below_confidence: self.below.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).len(),
+            unreachable,
+            remarks,
+            started: begun.stamp,
+            seconds: begun.clock.elapsed().as_secs_f64(),
+        };
+        Report { scan, findings, suppressed }
+    }
+}
+
+/// Most severe and surest first, then by first location.
+fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
+    let place = |f: &Finding| f.locations.first().map(|l| (l.path.clone(), l.start, l.end));
+    (b.severity, b.confidence)
+        .cmp(&(a.severity, a.confidence))
+        .then_with(|| place(a).cmp(&place(b)))
+        .then_with(|| (&a.rule.id, &a.secret).cmp(&(&b.rule.id, &b.secret)))
+}
+
+/// What was seen in a text, or that its content had to be transcoded and nothing can be inherited.
+enum Looked {
+    AsIs(Seen),
+    Transcoded(Seen),
+}
+
+impl Inspector for Collector<'_> {
+    type Seen = impl_seen::SeenText;
+
+    fn whole(&self, content: &[u8]) -> Self::Seen {
+        let text = text::text(content);
+        let seen = self.detector.scan(&text);
+        impl_seen::SeenText(match text {
+            Cow::Borrowed(_) => Looked::AsIs(seen),
+            Cow::Owned(_) => Looked::Transcoded(seen),
+        })
+    }
+
+    fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
+        match (&base.0, text::text(content)) {
+            (Looked::AsIs(base), Cow::Borrowed(text)) => {
+                impl_seen::SeenText(Looked::AsIs(self.detector.rescan(text, base, copied)))
+            }
+            _ => self.whole(content),
+        }
+    }
+
+    fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64> {
+        let seen = match &seen.0 {
+            Looked::AsIs(seen) | Looked::Transcoded(seen) => seen,
+        };
+        if seen.is_clean() {
+            return Vec::new();
+        }
+        let text = text::text(content);
+        let mut numbers = Vec::new();
+        for matched in self.detector.resolve(&text, seen) {
+            let best = match matched.certainty {
+                Certainty::Fixed(confidence) => Some(confidence),
+                Certainty::Scored(log_odds) => score::confidence(log_odds + BEST_PATH),
+            };
+            match best {
+                Some(best) if best >= self.min_confidence => numbers.push(self.number(&text, &matched)),
+                Some(_) => drop(lock(&self.below).insert(self.number(&text, &matched))),
+                None => {}
+            }
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    fn progress(&self, done: u64, total: u64) {
+        (self.progress)(done, total);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// A type that `Inspector` can name and nobody else can make.
+mod impl_seen {
+    /// What was seen in a text.
+    pub struct SeenText(pub(super) super::Looked);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,659 @@
+//! History: every content that refs reach, each delta read once, and where what was found came from.
+//!
+//! First all blobs are inspected along the delta trees of their packs ([`delta`]), then all trees are
+//! read the same way, keeping what leads to a finding ([`trees`]), then commits are compared with their
+//! parents ([`provenance`]). A short range of commits is inspected by comparing trees directly.
+
+mod commits;
+mod delta;
+mod object;
+mod objects;
+mod pack;
+mod provenance;
+mod range;
+mod trees;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bstr::BString;
+use rayon::prelude::*;
+
+use self::{
+    commits::Commits,
+    delta::{Forest, Visitor},
+    object::Kind,
+    objects::{Absent, Objects},
+    provenance::{EMPTY, Reduced},
+    trees::{Graph, Leaf, Shared, Trees},
+};
+use super::{oid::Oid, repository::Repository};
+use crate::{
+    content::{Copied, Place},
+    error::{Error, Result},
+    gap::{Gap, GapKind},
+};
+
+/// Ranges of at most this many commits are inspected by comparing trees.
+const SHORT_RANGE: usize = 2000;
+/// How many gaps of one kind are named one by one.
+const NAMED_GAPS: usize = 100;
+
+/// What looks at contents, delta by delta.
+pub trait Inspector: Sync {
+    /// What was seen in a content.
+    type Seen: Send + Sync;
+    /// Looks at a whole content.
+    fn whole(&self, content: &[u8]) -> Self::Seen;
+    /// Looks at what is new in a content made from another one.
+    fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen;
+    /// Numbers for the secrets that were seen: equal for equal secrets of one rule; sorted, distinct.
+    fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64>;
+    /// Progress: this many more objects of `total` are done.
+    fn progress(&self, done: u64, total: u64);
+    /// Whether to stop early.
+    fn is_stopped(&self) -> bool;
+}
+
+/// What of a history to look at.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Revisions and ranges; none means every ref.
+    pub revs: Vec<String>,
+    /// Whether commit and tag messages, people and names of refs are looked at.
+    pub messages: bool,
+    /// Whether what no ref reaches is reported.
+    pub unreachable: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { revs: Vec::new(), messages: true, unreachable: false }
+    }
+}
+
+/// A place in history where secrets appeared.
+#[derive(Debug, Clone)]
+pub struct Appearance {
+    /// The path, or a name for people where it is no file.
+    pub path: BString,
+    /// What kind of text it is.
+    pub place: Place,
+    /// The object whose content it is: a blob, commit or tag.
+    pub object: Option<Oid>,
+    /// The text itself, where it is not an object's content.
+    pub text: Option<Vec<u8>>,
+    /// The commit that introduced it.
+    pub commit: Option<Oid>,
+    /// The numbers of the secrets that appeared here, and whether HEAD has each of them at this path.
+    pub secrets: BTreeMap<u64, bool>,
+    /// Whether a remote-tracking ref has the commit; `None` where there is no commit or no such ref.
+    pub pushed: Option<bool>,
+    /// Whether no ref reaches it.
+    pub unreachable: bool,
+    /// Its place in the order of history.
+    order: u32,
+}
+
+/// What a history scan found and covered.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Where secrets appeared: first introduction first.
+    pub appearances: Vec<Appearance>,
+    /// Distinct blobs that were looked at.
+    pub blobs: u64,
+    /// Commits in scope.
+    pub commits: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+    /// Contents with findings that no ref reaches and that are not reported.
+    pub unreachable: usize,
+    /// What could not be covered.
+    pub gaps: Vec<Gap>,
+}
+
+/// A history, opened.
+#[derive(Debug)]
+pub struct History {
+    objects: Objects,
+    include: Vec<Oid>,
+    exclude: Vec<Oid>,
+    /// Names of refs and what they name, for whole histories.
+    refs: Vec<(BString, Oid)>,
+    remotes: Vec<Oid>,
+    head: Option<Oid>,
+    shallow: HashSet<Oid>,
+    partial: bool,
+    options: Options,
+    gaps: Vec<Gap>,
+}
+
+impl History {
+    /// Opens the history of a repository.
+    ///
+    /// # Errors
+    /// A revision is unknown.
+    pub fn open(repository: &Repository, options: Options) -> Result<History> {
+        let (refs, mut gaps) = repository.refs();
+        let objects = Objects::open(repository.object_dirs(), repository.object_format().len(), &mut gaps);
+        let remotes = refs.iter().filter(|r| r.name.starts_with(b"refs/remotes/")).map(|r| r.target).collect();
+        let (include, exclude, refs) = if options.revs.is_empty() {
+            let tips = refs.iter().map(|r| r.target).collect();
+            (tips, Vec::new(), refs.into_iter().map(|r| (r.name, r.target)).collect())
+        } else {
+            let range = repository.resolve(&options.revs)?;
+            gaps.retain(|g| g.kind != GapKind::BrokenRef);
+            (range.include, range.exclude, Vec::new())
+        };
+        Ok(History {
+            objects,
+            include,
+            exclude,
+            refs,
+            remotes,
+            head: repository.head(),
+            shallow: repository.shallow_boundary().into_iter().collect(),
+            partial: repository.is_partial(),
+            options,
+            gaps,
+        })
+    }
+
+    /// Reads the content of an object that an appearance names.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&self, id: &Oid) -> Result<Vec<u8>> {
+        match self.objects.read(id.as_bytes()) {
+            Ok((_, content)) => Ok(content),
+            Err(Absent::Missing) => Err(Error::new(format!("cannot read object {id}")).because("it is missing")),
+            Err(Absent::Corrupt(why)) => Err(Error::new(format!("cannot read object {id}")).because(why)),
+        }
+    }
+
+    /// Who wrote a commit, and when: name, e-mail, RFC 3339 date.
+    pub fn author(&self, id: &Oid) -> Option<(BString, BString, String)> {
+        let (_, content) = self.objects.read(id.as_bytes()).ok()?;
+        let author = object::author(&content);
+        Some((author.name, author.email, date(author.seconds, author.offset)))
+    }
+
+    /// Looks at everything in scope.
+    pub fn inspect<I: Inspector>(&self, inspector: &I) -> Outcome {
+        let mut outcome = Outcome { gaps: self.gaps.clone(), ..Outcome::default() };
+        let tips = self.peel(&self.include, &mut outcome.gaps);
+        let exclude = self.peel(&self.exclude, &mut outcome.gaps);
+        let commits = Commits::reachable(&self.objects, &tips.commits, &exclude.commits, &self.shallow);
+        for (id, absent) in &commits.absent {
+            outcome.gaps.push(self.gap(*id, absent.clone(), "commit"));
+        }
+        if !self.shallow.is_empty() {
+            let seen = self.shallow.iter().filter(|id| commits.find(id).is_some()).count();
+            if seen > 0 {
+                let reason = format!(
+                    "shallow clone: history before {seen} commit{} was not scanned",
+                    if seen == 1 { "" } else { "s" }
+                );
+                outcome.gaps.push(Gap::new(GapKind::Shallow, "history", reason));
+            }
+        }
+        let wanted = commits.nodes.iter().filter(|n| n.wanted).count();
+        outcome.commits = wanted as u64;
+        let scope = Scope::new(self, &commits);
+        if self.exclude.is_empty() || wanted > SHORT_RANGE {
+            self.inspect_packs(inspector, &scope, &tips, &mut outcome);
+        } else {
+            range::inspect(self, inspector, &scope, &mut outcome);
+        }
+        if self.options.messages {
+            self.inspect_messages(inspector, &scope, &tips, &mut outcome);
+        }
+        outcome.appearances.sort_by(|a, b| {
+            (a.order, a.unreachable, &a.path, a.place, a.object).cmp(&(
+                b.order,
+                b.unreachable,
+                &b.path,
+                b.place,
+                b.object,
+            ))
+        });
+        outcome.gaps = summarised(std::mem::take(&mut outcome.gaps));
+        outcome
+    }
+
+    /// Everything through the packs: the fast way for whole histories.
+    fn inspect_packs<I: Inspector>(&self, inspector: &I, scope: &Scope<'_>, tips: &Tips, outcome: &mut Outcome) {
+        let forests: Vec<Forest> = self.objects.packs().iter().map(|pack| Forest::of(&self.objects, pack)).collect();
+        let found = self.inspect_blobs(inspector, &forests, outcome);
+        let graph = self.read_trees(inspector, &forests, &found);
+        if inspector.is_stopped() {
+            outcome.gaps.push(Gap::new(GapKind::Interrupted, "history", "the scan was interrupted"));
+            return;
+        }
+        let mut reduced = Reduced::new(&graph);
+        let number = |tree: &Oid| self.objects.find(tree.as_bytes());
+        let trees: Vec<u32> =
+            scope.commits.nodes.iter().map(|n| number(&n.tree).map_or(EMPTY, |t| reduced.reduce(t))).collect();
+        self.tree_gaps(scope, tips, &graph, outcome);
+        let head_tree = scope.head.map(|at| trees[at as usize]);
+        let mut appeared: HashSet<u32> = HashSet::new();
+        let mut submodules: BTreeSet<BString> = BTreeSet::new();
+        for (at, node) in scope.commits.nodes.iter().enumerate().filter(|(_, n)| n.wanted) {
+            let parents: Vec<u32> = node.parents.iter().map(|p| trees[*p as usize]).collect();
+            for new in reduced.introduced(trees[at], &parents) {
+                match new.leaf {
+                    Leaf::Submodule => {
+                        submodules.insert(new.path);
+                    }
+                    Leaf::Name => {
+                        let name: BString = new.path.rsplitn(2, |b| *b == b'/').next().unwrap_or_default().into();
+                        let secrets = inspector.secrets(&name, &inspector.whole(&name));
+                        let secrets = secrets.into_iter().map(|s| (s, false)).collect();
+                        let appearance = scope.appearance(at, new.path, Place::FileName, secrets);
+                        outcome.appearances.push(Appearance { text: Some(name.into()), ..appearance });
+                    }
+                    Leaf::Blob(blob) => {
+                        appeared.insert(blob);
+                        let Some(secrets) = found.get(&blob) else { continue };
+                        let known = |s: &u64| {
+                            new.before.iter().any(|b| found.get(b).is_some_and(|all| all.binary_search(s).is_ok()))
+                        };
+                        let in_head =
+                            head_tree.and_then(|tree| reduced.blob_at(tree, &new.path)).and_then(|b| found.get(&b));
+                        let secrets: BTreeMap<u64, bool> = secrets
+                            .iter()
+                            .filter(|s| !known(s))
+                            .map(|s| (*s, in_head.is_some_and(|all| all.binary_search(s).is_ok())))
+                            .collect();
+                        if !secrets.is_empty() {
+                            let object = Some(self.objects.oid(blob));
+                            outcome
+                                .appearances
+                                .push(Appearance { object, ..scope.appearance(at, new.path, Place::Content, secrets) });
+                        }
+                    }
+                }
+            }
+        }
+        for (name, id) in &tips.blobs {
+            if let Some((number, secrets)) = number(id).and_then(|n| found.get(&n).map(|s| (n, s))) {
+                appeared.insert(number);
+                let secrets = secrets.iter().map(|s| (*s, false)).collect();
+                let appearance = Appearance::new(name.clone(), Place::Content, secrets);
+                outcome.appearances.push(Appearance { object: Some(*id), ..appearance });
+            }
+        }
+        for path in submodules {
+            outcome.gaps.push(Gap::new(GapKind::Submodule, path, "the submodule's own history was not scanned"));
+        }
+        // Everything that was found and did not appear is held by no ref, or out of the asked-for scope.
+        let whole = self.options.revs.is_empty();
+        for (blob, secrets) in found.iter().filter(|(blob, _)| whole && !appeared.contains(blob)) {
+            if self.options.unreachable {
+                let id = self.objects.oid(*blob);
+                let secrets = secrets.iter().map(|s| (*s, false)).collect();
+                let appearance = Appearance::new(format!("blob {id}").into(), Place::Content, secrets);
+                outcome.appearances.push(Appearance {
+                    object: Some(id),
+                    unreachable: true,
+                    order: u32::MAX,
+                    ..appearance
+                });
+            } else {
+                outcome.unreachable += 1;
+            }
+        }
+    }
+
+    /// Inspects every blob; the numbers of those with findings, and their secrets.
+    fn inspect_blobs<I: Inspector>(
+        &self,
+        inspector: &I,
+        forests: &[Forest],
+        outcome: &mut Outcome,
+    ) -> HashMap<u32, Vec<u64>> {
+        let blobs = Blobs {
+            history: self,
+            inspector,
+            first: 0,
+            total: forests.iter().map(|f| f.entries(Kind::Blob).count() as u64).sum(),
+            gathered: &Gathered::default(),
+        };
+        for (at, (pack, forest)) in self.objects.packs().iter().zip(forests).enumerate() {
+            let first = self.objects.number(at, 0);
+            // Of several copies of an object the one with the lowest number counts.
+            let wanted = |entry: u32| at == 0 || self.objects.find(pack.id(entry)) == Some(first + entry);
+            let visitor = Blobs { first, ..blobs };
+            delta::walk(&self.objects, pack, forest, Kind::Blob, wanted, &visitor);
+            for entry in forest.unknown() {
+                let id = pack.oid(entry);
+                match self.objects.read(id.as_bytes()) {
+                    Ok((Kind::Blob, content)) => drop(visitor.visit(entry, &content, None)),
+                    Ok(_) => {}
+                    Err(_) => visitor.failed(entry, "its place in the pack makes no sense".into()),
+                }
+            }
+        }
+        let first_loose = self.objects.loose_numbers().start;
+        let visitor = Blobs { first: 0, ..blobs };
+        objects::for_each_loose(
+            &self.objects,
+            |number, kind, content| {
+                let is_first = self.objects.find(self.objects.oid(number).as_bytes()) == Some(number);
+                if kind == Kind::Blob && is_first {
+                    visitor.visit(number, content, None);
+                }
+            },
+            |number, why| visitor.failed(number, why),
+        );
+        debug_assert!(first_loose <= self.objects.len() as u32);
+        let gathered = blobs.gathered;
+        outcome.blobs = gathered.blobs.load(Ordering::Relaxed);
+        outcome.bytes = gathered.bytes.load(Ordering::Relaxed);
+        outcome.gaps.append(&mut lock(&gathered.gaps));
+        std::mem::take(&mut *lock(&gathered.found))
+    }
+
+    fn read_trees<I: Inspector>(&self, inspector: &I, forests: &[Forest], found: &HashMap<u32, Vec<u64>>) -> Graph {
+        let wanted: HashSet<u32> = found.keys().copied().collect();
+        let name_has_secret = |name: &[u8]| {
+            name.len() >= 8 && {
+                let seen = inspector.whole(name);
+                !inspector.secrets(name, &seen).is_empty()
+            }
+        };
+        let shared = Shared::default();
+        let is_stopped = || inspector.is_stopped();
+        let trees = |first| Trees::new(&self.objects, first, &wanted, &name_has_secret, &shared, &is_stopped);
+        for (at, (pack, forest)) in self.objects.packs().iter().zip(forests).enumerate() {
+            let first = self.objects.number(at, 0);
+            let wanted = |entry: u32| at == 0 || self.objects.find(pack.id(entry)) == Some(first + entry);
+            delta::walk(&self.objects, pack, forest, Kind::Tree, wanted, &trees(first));
+        }
+        objects::for_each_loose(
+            &self.objects,
+            |number, kind, content| {
+                if kind == Kind::Tree {
+                    trees(0).visit(number, content, None);
+                }
+            },
+            |_, _| {},
+        );
+        shared.finish(self.objects.len())
+    }
+
+    /// Gaps for what reachable trees name and what is not there, or does not decode.
+    fn tree_gaps(&self, scope: &Scope<'_>, tips: &Tips, graph: &Graph, outcome: &mut Outcome) {
+        let roots = scope.commits.nodes.iter().filter(|n| n.wanted).map(|n| n.tree).chain(tips.trees.iter().copied());
+        let mut numbers = Vec::new();
+        for tree in roots {
+            match self.objects.find(tree.as_bytes()) {
+                Some(number) => numbers.push(number),
+                None => outcome.gaps.push(self.gap(tree, Absent::Missing, "tree")),
+            }
+        }
+        if graph.missing.is_empty() && graph.failed.is_empty() {
+            return;
+        }
+        let reached = graph.reached_from(numbers.into_iter());
+        let missing: BTreeSet<Oid> =
+            graph.missing.iter().filter(|(tree, _)| reached[*tree as usize]).map(|(_, id)| *id).collect();
+        outcome.gaps.extend(missing.into_iter().map(|id| self.gap(id, Absent::Missing, "object")));
+        for (tree, why) in graph.failed.iter().filter(|(tree, _)| reached[*tree as usize]) {
+            outcome.gaps.push(self.gap(self.objects.oid(*tree), Absent::Corrupt(why.clone()), "tree"));
+        }
+    }
+
+    /// Messages of commits and tags, the people in them, and the names of refs.
+    fn inspect_messages<I: Inspector>(&self, inspector: &I, scope: &Scope<'_>, tips: &Tips, outcome: &mut Outcome) {
+        let people: Mutex<HashMap<Vec<u8>, (u32, usize)>> = Mutex::default();
+        let secrets_of = |text: &[u8]| -> BTreeMap<u64, bool> {
+            inspector.secrets(text, &inspector.whole(text)).into_iter().map(|s| (s, false)).collect()
+        };
+        let found: Vec<Appearance> = (0..scope.commits.nodes.len())
+            .into_par_iter()
+            .filter(|at| scope.commits.nodes[*at].wanted && !inspector.is_stopped())
+            .filter_map(|at| {
+                let node = &scope.commits.nodes[at];
+                let (_, content) = self.objects.read(node.id.as_bytes()).ok()?;
+                for person in object::people(&content) {
+                    let mut people = lock(&people);
+                    let key = (scope.order[at], at);
+                    match people.get_mut(person) {
+                        Some(first) => *first = key.min(*first),
+                        None => drop(people.insert(person.to_vec(), key)),
+                    }
+                }
+                let message = object::message(&content);
+                let secrets = secrets_of(message);
+                if secrets.is_empty() {
+                    return None;
+                }
+                let name = format!("commit {} message", &node.id.to_string()[..12]);
+                let appearance = scope.appearance(at, name.into(), Place::Commit, secrets);
+                Some(Appearance { object: Some(node.id), text: Some(message.to_vec()), ..appearance })
+            })
+            .collect();
+        outcome.appearances.extend(found);
+        for (person, (_, at)) in people.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            let secrets = secrets_of(&person);
+            if !secrets.is_empty() {
+                let id = scope.commits.nodes[at].id;
+                let name = format!("commit {} author", &id.to_string()[..12]);
+                let appearance = scope.appearance(at, name.into(), Place::Commit, secrets);
+                outcome.appearances.push(Appearance { object: Some(id), text: Some(person), ..appearance });
+            }
+        }
+        for (name, id, content) in &tips.tags {
+            for text in std::iter::once(object::message(content)).chain(object::people(content)) {
+                let secrets = secrets_of(text);
+                if !secrets.is_empty() {
+                    let appearance = Appearance::new(format!("tag {name} message").into(), Place::Tag, secrets);
+                    outcome.appearances.push(Appearance { object: Some(*id), text: Some(text.to_vec()), ..appearance });
+                }
+            }
+        }
+        for (name, _) in &self.refs {
+            let secrets = secrets_of(name);
+            if !secrets.is_empty() {
+                let appearance = Appearance::new(format!("ref {name}").into(), Place::RefName, secrets);
+                outcome.appearances.push(Appearance { text: Some(name.to_vec()), ..appearance });
+            }
+        }
+    }
+
+    /// Follows tags to what they name.
+    fn peel(&self, ids: &[Oid], gaps: &mut Vec<Gap>) -> Tips {
+        let names: HashMap<Oid, &BString> = self.refs.iter().map(|(name, id)| (*id, name)).collect();
+        let mut tips = Tips::default();
+        let mut done = HashSet::new();
+        for first in ids {
+            let name = names.get(first).map_or_else(|| BString::from(first.to_string()), |n| (*n).clone());
+            let mut id = *first;
+            while done.insert(id) {
+                let (kind, content) = match self.objects.read(id.as_bytes()) {
+                    Ok(object) => object,
+                    Err(absent) => {
+                        let mut gap = self.gap(id, absent, "object");
+                        gap.reason = format!("{} ({name} names it)", gap.reason);
+                        gaps.push(gap);
+                        break;
+                    }
+                };
+                match kind {
+                    Kind::Commit => tips.commits.push(id),
+                    Kind::Tree => tips.trees.push(id),
+                    Kind::Blob => tips.blobs.push((name.clone(), id)),
+                    Kind::Tag => {
+                        let target = object::tag_target(&content);
+                        tips.tags.push((name.clone(), id, content));
+                        if let Some((target, _)) = target {
+                            id = target;
+                            continue;
+                        }
+                        gaps.push(self.gap(id, Absent::Corrupt("it names nothing".into()), "tag"));
+                    }
+                }
+                break;
+            }
+        }
+        tips
+    }
+
+    fn gap(&self, id: Oid, absent: Absent, what: &str) -> Gap {
+        match absent {
+            Absent::Corrupt(why) => {
+                Gap::new(GapKind::CorruptObject, id.to_string(), format!("the {what} cannot be read: {why}"))
+            }
+            Absent::Missing if self.partial || self.objects.has_promisor() => Gap::new(
+                GapKind::Promised,
+                id.to_string(),
+                format!("partial clone: the {what} was promised and is not here"),
+            ),
+            Absent::Missing => Gap::new(GapKind::MissingObject, id.to_string(), format!("the {what} is missing")),
+        }
+    }
+}
+
+/// What refs and revisions name, tags followed.
+#[derive(Debug, Default)]
+struct Tips {
+    commits: Vec<Oid>,
+    trees: Vec<Oid>,
+    blobs: Vec<(BString, Oid)>,
+    tags: Vec<(BString, Oid, Vec<u8>)>,
+}
+
+/// The commits in scope with what is known of their places.
+#[derive(Debug)]
+struct Scope<'a> {
+    commits: &'a Commits,
+    order: Vec<u32>,
+    pushed: Option<Vec<bool>>,
+    head: Option<u32>,
+}
+
+impl<'a> Scope<'a> {
+    fn new(history: &History, commits: &'a Commits) -> Self {
+        let pushed = (!history.remotes.is_empty()).then(|| commits.reached_from(&history.remotes));
+        Scope { commits, order: commits.order(), pushed, head: history.head.and_then(|id| commits.find(&id)) }
+    }
+
+    /// Something that the commit at this place of the list brought.
+    fn appearance(&self, at: usize, path: BString, place: Place, secrets: BTreeMap<u64, bool>) -> Appearance {
+        Appearance {
+            commit: Some(self.commits.nodes[at].id),
+            pushed: self.pushed.as_ref().map(|p| p[at]),
+            order: self.order[at],
+            ..Appearance::new(path, place, secrets)
+        }
+    }
+}
+
+impl Appearance {
+    fn new(path: BString, place: Place, secrets: BTreeMap<u64, bool>) -> Self {
+        Appearance {
+            path,
+            place,
+            object: None,
+            text: None,
+            commit: None,
+            secrets,
+            pushed: None,
+            unreachable: false,
+            order: u32::MAX,
+        }
+    }
+}
+
+/// What all visits of blobs fill.
+#[derive(Debug, Default)]
+struct Gathered {
+    found: Mutex<HashMap<u32, Vec<u64>>>,
+    gaps: Mutex<Vec<Gap>>,
+    blobs: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// Visits blobs.
+struct Blobs<'a, I> {
+    history: &'a History,
+    inspector: &'a I,
+    first: u32,
+    total: u64,
+    gathered: &'a Gathered,
+}
+
+impl<I> Clone for Blobs<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Blobs<'_, I> {}
+
+impl<I: Inspector> Visitor for Blobs<'_, I> {
+    type State = I::Seen;
+
+    fn visit(&self, entry: u32, content: &[u8], base: Option<(&I::Seen, &[Copied])>) -> I::Seen {
+        let seen = match base {
+            Some((base, copied)) => self.inspector.derived(content, base, copied),
+            None => self.inspector.whole(content),
+        };
+        let secrets = self.inspector.secrets(content, &seen);
+        if !secrets.is_empty() {
+            lock(&self.gathered.found).insert(self.first + entry, secrets);
+        }
+        self.gathered.bytes.fetch_add(content.len() as u64, Ordering::Relaxed);
+        let done = self.gathered.blobs.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(1024) {
+            self.inspector.progress(done, self.total);
+        }
+        seen
+    }
+
+    fn failed(&self, entry: u32, why: String) {
+        let id = self.history.objects.oid(self.first + entry);
+        lock(&self.gathered.gaps).push(self.history.gap(id, Absent::Corrupt(why), "object"));
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.inspector.is_stopped()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Distinct gaps, sorted; of each kind only so many are named, and the others are counted.
+fn summarised(mut gaps: Vec<Gap>) -> Vec<Gap> {
+    gaps.sort();
+    gaps.dedup();
+    let mut out: Vec<Gap> = Vec::new();
+    let mut rest: BTreeMap<GapKind, usize> = BTreeMap::new();
+    for gap in gaps {
+        if out.iter().rev().take_while(|g| g.kind == gap.kind).count() < NAMED_GAPS {
+            out.push(gap);
+        } else {
+            *rest.entry(gap.kind).or_default() += 1;
+        }
+    }
+    out.extend(rest.into_iter().map(|(kind, n)| Gap::new(kind, "elsewhere", format!("{n} more like these"))));
+    out.sort();
+    out
+}
+
+/// RFC 3339 with the author's own offset.
+fn date(seconds: i64, offset: i32) -> String {
+    let zone = jiff::tz::Offset::from_seconds(offset.clamp(-1500, 1500) * 60).unwrap_or(jiff::tz::Offset::UTC);
+    match jiff::Timestamp::from_second(seconds) {
+        Ok(stamp) => stamp.to_zoned(zone.to_time_zone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        Err(_) => "1970-01-01T00:00:00+00:00".to_owned(),
+    }
+}

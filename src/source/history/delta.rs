@@ -1,0 +1,320 @@
+//! Walks the delta trees of a pack from their roots: each entry is inflated once, applied to its base,
+//! and visited with what was learnt of the base and which ranges were copied from it.
+
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use libdeflater::Decompressor;
+use rayon::{Scope, prelude::*};
+
+use super::{
+    object::Kind,
+    objects::Objects,
+    pack::{self, Base, NONE, Pack},
+};
+use crate::content::Copied;
+
+/// Bytes of bases that are kept for their children, over all threads; beyond it they are made anew.
+const LIVE_BYTES: usize = 128 << 20;
+/// Subtrees with at least this many entries become tasks of their own.
+const TASK_ENTRIES: u32 = 48;
+
+/// What is done with each content.
+pub trait Visitor: Sync {
+    /// What is learnt of a content and of use for those made from it.
+    type State: Send + Sync;
+    /// A content, with the state of its base and the ranges copied from it, where it has one.
+    fn visit(&self, entry: u32, content: &[u8], base: Option<(&Self::State, &[Copied])>) -> Self::State;
+    /// An entry that cannot be read.
+    fn failed(&self, entry: u32, why: String);
+    /// Whether to stop early.
+    fn is_stopped(&self) -> bool;
+}
+
+/// How the entries of a pack hang together.
+#[derive(Debug)]
+pub struct Forest {
+    /// The kind of each entry; `None` for those that no root leads to.
+    kinds: Vec<Option<Kind>>,
+    roots: Vec<u32>,
+    parents: Vec<u32>,
+    /// Where each entry's children start in `children`.
+    starts: Vec<u32>,
+    children: Vec<u32>,
+}
+
+impl Forest {
+    /// Reads the headers of a pack.
+    pub fn of(objects: &Objects, pack: &Pack) -> Forest {
+        let bases = pack.bases();
+        let mut starts = vec![0u32; bases.len() + 1];
+        let mut parents = vec![NONE; bases.len()];
+        let (mut kinds, mut roots) = (vec![None; bases.len()], Vec::new());
+        for (entry, base) in bases.iter().enumerate() {
+            match base {
+                Base::Entry(parent) => {
+                    parents[entry] = *parent;
+                    starts[*parent as usize + 1] += 1;
+                }
+                Base::Whole(kind) => {
+                    kinds[entry] = Some(*kind);
+                    roots.push(entry as u32);
+                }
+                Base::Foreign => {
+                    let base = pack.foreign_base(entry as u32);
+                    kinds[entry] = base.and_then(|id| objects.read(id.as_bytes()).ok()).map(|(kind, _)| kind);
+                    roots.push(entry as u32);
+                }
+                Base::Corrupt => roots.push(entry as u32),
+            }
+        }
+        for entry in 0..bases.len() {
+            starts[entry + 1] += starts[entry];
+        }
+        let mut next = starts.clone();
+        let mut children = vec![0u32; starts[bases.len()] as usize];
+        for (entry, parent) in parents.iter().enumerate().filter(|(_, p)| **p != NONE) {
+            children[next[*parent as usize] as usize] = entry as u32;
+            next[*parent as usize] += 1;
+        }
+        let mut forest = Forest { kinds, roots, parents, starts, children };
+        forest.spread_kinds();
+        forest
+    }
+
+    /// Deltas are of the kind of their root.
+    fn spread_kinds(&mut self) {
+        let mut todo = self.roots.clone();
+        while let Some(entry) = todo.pop() {
+            let range = self.starts[entry as usize] as usize..self.starts[entry as usize + 1] as usize;
+            for at in range {
+                let child = self.children[at];
+                self.kinds[child as usize] = self.kinds[entry as usize];
+                todo.push(child);
+            }
+        }
+    }
+
+    /// The kind of an entry.
+    pub fn kind(&self, entry: u32) -> Option<Kind> {
+        self.kinds[entry as usize]
+    }
+
+    fn children(&self, entry: u32) -> &[u32] {
+        &self.children[self.starts[entry as usize] as usize..self.starts[entry as usize + 1] as usize]
+    }
+
+    /// The entries of this kind that are wanted.
+    pub fn entries(&self, kind: Kind) -> impl Iterator<Item = u32> {
+        (0..self.kinds.len() as u32).filter(move |e| self.kind(*e) == Some(kind))
+    }
+
+    /// The entries whose kind cannot be known: corrupt ones and what hangs below them.
+    pub fn unknown(&self) -> impl Iterator<Item = u32> {
+        (0..self.kinds.len() as u32).filter(|e| self.kind(*e).is_none())
+    }
+
+    /// For each entry, how many wanted ones are in its subtree, itself included.
+    fn weights(&self, kind: Kind, wanted: &(impl Fn(u32) -> bool + Sync)) -> Vec<u32> {
+        let mut weights: Vec<u32> = (0..self.kinds.len() as u32)
+            .into_par_iter()
+            .with_min_len(4096)
+            .map(|e| u32::from(self.kind(e) == Some(kind) && wanted(e)))
+            .collect();
+        // Children are settled before their parents by walking every path from its leaf: a parent in a
+        // pack may stand before or after its child, so the order of entries does not do.
+        let mut order: Vec<u32> = Vec::with_capacity(weights.len());
+        order.extend(self.roots.iter().filter(|r| self.kind(**r) == Some(kind)));
+        let mut at = 0;
+        while at < order.len() {
+            order.extend_from_slice(self.children(order[at]));
+            at += 1;
+        }
+        for entry in order.into_iter().rev() {
+            let parent = self.parents[entry as usize];
+            if parent != NONE {
+                weights[parent as usize] += weights[entry as usize];
+            }
+        }
+        weights
+    }
+}
+
+/// A content that others are made from.
+struct Live<'w, S> {
+    content: Vec<u8>,
+    state: S,
+    total: &'w AtomicUsize,
+}
+
+impl<S> Drop for Live<'_, S> {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.content.len(), Ordering::Relaxed);
+        recycle(std::mem::take(&mut self.content));
+    }
+}
+
+/// An entry that is to be visited.
+struct Task<'w, S> {
+    entry: u32,
+    base: From<'w, S>,
+}
+
+/// What an entry is made from.
+enum From<'w, S> {
+    /// Nothing in this pack.
+    Root,
+    /// A content at hand.
+    Live(Arc<Live<'w, S>>),
+    /// A content that has to be made anew; its state is not kept.
+    Again,
+}
+
+struct Walk<'a, V> {
+    objects: &'a Objects,
+    pack: &'a Pack,
+    forest: &'a Forest,
+    weights: Vec<u32>,
+    visitor: &'a V,
+    live: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Scratch {
+    inflater: Option<Decompressor>,
+    delta: Vec<u8>,
+    copied: Vec<Copied>,
+    spare: Vec<Vec<u8>>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Keeps a few buffers for the next contents of this thread.
+fn recycle(buffer: Vec<u8>) {
+    SCRATCH.with_borrow_mut(|s| {
+        if s.spare.len() < 8 && buffer.capacity() <= 4 << 20 {
+            s.spare.push(buffer);
+        }
+    });
+}
+
+/// Visits every wanted entry of one kind (and those between a wanted one and its root).
+pub fn walk<V: Visitor>(
+    objects: &Objects,
+    pack: &Pack,
+    forest: &Forest,
+    kind: Kind,
+    wanted: impl Fn(u32) -> bool + Sync,
+    visitor: &V,
+) {
+    let weights = forest.weights(kind, &wanted);
+    let walk = Walk { objects, pack, forest, weights, visitor, live: AtomicUsize::new(0) };
+    let mut roots: Vec<u32> = forest
+        .roots
+        .iter()
+        .copied()
+        .filter(|r| forest.kind(*r) == Some(kind) && walk.weights[*r as usize] > 0)
+        .collect();
+    // The largest trees first, so that none of them is left for the end.
+    roots.sort_by_key(|r| (walk.weights[*r as usize] < TASK_ENTRIES, *r));
+    rayon::scope(|scope| {
+        let walk = &walk;
+        roots.par_iter().with_max_len(64).for_each(|root| walk.run(scope, Task { entry: *root, base: From::Root }));
+    });
+}
+
+impl<'a, V: Visitor> Walk<'a, V> {
+    fn run<'s>(&'s self, scope: &Scope<'s>, first: Task<'s, V::State>) {
+        let mut todo = vec![first];
+        while let Some(task) = todo.pop() {
+            if self.visitor.is_stopped() {
+                return;
+            }
+            let entry = task.entry;
+            let made = self.visit(task);
+            let mut live = made.map(Arc::new);
+            let children = self.forest.children(entry);
+            let last = children.len().wrapping_sub(1);
+            for (at, &child) in children.iter().enumerate() {
+                let weight = self.weights[child as usize];
+                if weight == 0 {
+                    continue;
+                }
+                // The last child is visited next: its base need not wait.
+                let over = at != last && self.live.load(Ordering::Relaxed) > LIVE_BYTES;
+                let base = match &mut live {
+                    Some(_) if over => From::Again,
+                    Some(live) => From::Live(Arc::clone(live)),
+                    None => From::Again,
+                };
+                let task = Task { entry: child, base };
+                if weight >= TASK_ENTRIES && at != last {
+                    scope.spawn(move |scope| self.run(scope, task));
+                } else {
+                    todo.push(task);
+                }
+            }
+            drop(live.take());
+        }
+    }
+
+    /// Makes an entry's content and visits it. `None` where it cannot be read.
+    fn visit<'s>(&'s self, task: Task<'s, V::State>) -> Option<Live<'s, V::State>> {
+        let mut scratch = SCRATCH.take();
+        let mut content = scratch.spare.pop().unwrap_or_default();
+        let made = self.make(&task, &mut scratch, &mut content);
+        let state = match made {
+            Ok(()) => {
+                let base = match &task.base {
+                    From::Live(live) => Some((&live.state, scratch.copied.as_slice())),
+                    From::Root | From::Again => None,
+                };
+                Some(self.visitor.visit(task.entry, &content, base))
+            }
+            // Another pack may have a good copy.
+            Err(why) => match self.objects.read(self.pack.id(task.entry)) {
+                Ok((_, copy)) => {
+                    content = copy;
+                    Some(self.visitor.visit(task.entry, &content, None))
+                }
+                Err(_) => {
+                    self.visitor.failed(task.entry, why);
+                    None
+                }
+            },
+        };
+        SCRATCH.set(scratch);
+        drop(task);
+        let state = state?;
+        self.live.fetch_add(content.len(), Ordering::Relaxed);
+        Some(Live { content, state, total: &self.live })
+    }
+
+    fn make(&self, task: &Task<'_, V::State>, scratch: &mut Scratch, content: &mut Vec<u8>) -> Result<(), String> {
+        let inflater = scratch.inflater.get_or_insert_with(Decompressor::new);
+        match &task.base {
+            From::Root => match self.pack.base(task.entry) {
+                Base::Whole(_) => self.pack.inflate(task.entry, inflater, content),
+                _ => {
+                    *content = self.objects.resolve(self.pack, task.entry, 0)?.1;
+                    Ok(())
+                }
+            },
+            From::Again => {
+                *content = self.objects.resolve(self.pack, task.entry, 0)?.1;
+                Ok(())
+            }
+            From::Live(base) => {
+                self.pack.inflate(task.entry, inflater, &mut scratch.delta)?;
+                Ok(pack::apply(&scratch.delta, &base.content, content, &mut scratch.copied)?)
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What git's objects say: kinds, commits, tags, trees.
+
+use bstr::{BString, ByteSlice};
+
+use crate::source::oid::Oid;
+
+/// The kind of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A commit.
+    Commit,
+    /// A tree.
+    Tree,
+    /// A blob.
+    Blob,
+    /// An annotated tag.
+    Tag,
+}
+
+impl Kind {
+    /// The kind of this name, as loose objects carry it.
+    pub fn named(name: &[u8]) -> Option<Kind> {
+        match name {
+            b"commit" => Some(Kind::Commit),
+            b"tree" => Some(Kind::Tree),
+            b"blob" => Some(Kind::Blob),
+            b"tag" => Some(Kind::Tag),
+            _ => None,
+        }
+    }
+}
+
+/// Who wrote a commit or tag, and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signature {
+    /// The name.
+    pub name: BString,
+    /// The e-mail address.
+    pub email: BString,
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// Minutes east of UTC.
+    pub offset: i32,
+}
+
+/// What a commit says.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Its tree.
+    pub tree: Oid,
+    /// Its parents.
+    pub parents: Vec<Oid>,
+    /// When it was committed, in seconds since 1970.
+    pub seconds: i64,
+}
+
+/// The headers of a commit or tag and where its message starts.
+fn headers(object: &[u8]) -> (impl Iterator<Item = (&[u8], &[u8])>, &[u8]) {
+    let split = object.find(b"\n\n").unwrap_or(object.len());
+    let message = object.get(split + 2..).unwrap_or_default();
+    let lines = object[..split].split(|b| *b == b'\n').filter_map(|line| {
+        let space = line.find_byte(b' ')?;
+        Some((&line[..space], &line[space + 1..]))
+    });
+    (lines, message)
+}
+
+/// Reads a commit.
+pub fn commit(object: &[u8]) -> Option<Commit> {
+    let (mut tree, mut parents, mut seconds) = (None, Vec::new(), 0);
+    for (key, value) in headers(object).0 {
+        match key {
+            b"tree" if tree.is_none() => tree = Some(Oid::from_hex(value)?),
+            b"parent" => parents.push(Oid::from_hex(value)?),
+            b"committer" => {
+                seconds = signature(value).seconds;
+                break;
+            }
+            _ => {}
+        }
+    }
+    Some(Commit { tree: tree?, parents, seconds })
+}
+
+/// The object that a tag names, and the kind that it says it has.
+pub fn tag_target(object: &[u8]) -> Option<(Oid, Kind)> {
+    let (mut target, mut kind) = (None, None);
+    for (key, value) in headers(object).0 {
+        match key {
+            b"object" => target = Oid::from_hex(value),
+            b"type" => kind = Kind::named(value),
+            _ => {}
+        }
+    }
+    target.zip(kind)
+}
+
+/// The message of a commit or tag.
+pub fn message(object: &[u8]) -> &[u8] {
+    headers(object).1
+}
+
+/// `author`, `committer` and `tagger` lines without their dates.
+pub fn people(object: &[u8]) -> impl Iterator<Item = &[u8]> {
+    headers(object)
+        .0
+        .filter(|(key, _)| matches!(*key, b"author" | b"committer" | b"tagger"))
+        .map(|(_, value)| value.rfind_byte(b'>').map_or(value, |end| &value[..=end]))
+}
+
+/// The author of a commit, or the tagger of a tag.
+pub fn author(object: &[u8]) -> Signature {
+    let found = headers(object).0.find(|(key, _)| matches!(*key, b"author" | b"tagger"));
+    found.map_or_else(Signature::default, |(_, value)| signature(value))
+}
+
+fn signature(value: &[u8]) -> Signature {
+    let open = value.rfind_byte(b'<').unwrap_or(value.len());
+    let close = value.rfind_byte(b'>').unwrap_or(value.len());
+    let email = value.get(open + 1..close).unwrap_or_default();
+    let rest = value.get(close + 1..).unwrap_or_default().to_str_lossy();
+    let mut parts = rest.split_whitespace();
+    let seconds = parts.next().and_then(|s| s.parse().ok()).unwrap_or(0);
+    let zone: i32 = parts.next().and_then(|z| z.parse().ok()).unwrap_or(0);
+    Signature { name: value[..open].trim().into(), email: email.into(), seconds, offset: zone / 100 * 60 + zone % 100 }
+}
+
+/// One entry of a tree.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// Whether it is a tree.
+    pub is_tree: bool,
+    /// Whether it is a commit of a submodule.
+    pub is_submodule: bool,
+    /// The name.
+    pub name: &'a [u8],
+    /// The id's bytes.
+    pub id: &'a [u8],
+    /// One past its last byte in the tree.
+    pub end: usize,
+}
+
+/// The entry of a tree that starts at `at`; `width` is the length of an id.
+pub fn entry(tree: &[u8], at: usize, width: usize) -> Option<Entry<'_>> {
+    let rest = tree.get(at..)?;
+    let space = rest.iter().take(8).position(|b| *b == b' ')?;
+    let name_end = space + 1 + memchr::memchr(0, &rest[space + 1..])?;
+    let id = rest.get(name_end + 1..name_end + 1 + width)?;
+    let mode = &rest[..space];
+    Some(Entry {
+        is_tree: mode == b"40000" || mode == b"040000",
+        is_submodule: mode == b"160000",
+        name: &rest[space + 1..name_end],
+        id,
+        end: at + name_end + 1 + width,
+    })
+}

@@ -1,0 +1,380 @@
+//! One pack, memory-mapped: where its entries lie, what they are made from, and their bytes.
+//!
+//! The formats are git's gitformat-pack: <https://git-scm.com/docs/gitformat-pack>. Every length, offset
+//! and delta instruction is checked: the bytes are foreign.
+
+use std::{fs::File, io, path::Path};
+
+use libdeflater::Decompressor;
+use memmap2::Mmap;
+use rayon::prelude::*;
+
+use super::object::Kind;
+use crate::{content::Copied, source::oid::Oid};
+
+/// No base, no entry.
+pub const NONE: u32 = u32::MAX;
+/// The largest content that is inflated into memory, in bytes.
+const LARGEST: u64 = 2 << 30;
+/// No byte of deflated data can stand for more than this many (deflate's limit is 1,032).
+const RATIO: u64 = 1032;
+
+/// What an entry is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    /// Nothing: it is whole, and of this kind.
+    Whole(Kind),
+    /// Another entry of this pack, by number.
+    Entry(u32),
+    /// An object that this pack does not have, by the place of its id in the pack.
+    Foreign,
+    /// The entry's header makes no sense.
+    Corrupt,
+}
+
+/// One pack.
+#[derive(Debug)]
+pub struct Pack {
+    index: Index,
+    data: Mmap,
+    /// Entry number (by offset) → offset in the pack.
+    offsets: Vec<u64>,
+    /// Entry number → place in the index, which gives its id.
+    places: Vec<u32>,
+    /// Place in the index → entry number.
+    entries: Vec<u32>,
+    /// Where the last entry ends.
+    end: u64,
+    /// Whether objects may be missing by promise.
+    pub promisor: bool,
+}
+
+/// The header of an entry.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    base: Base,
+    /// Length after inflating.
+    size: u64,
+    /// Where the deflated bytes start.
+    data: usize,
+}
+
+/// A pack's index file.
+#[derive(Debug)]
+struct Index {
+    map: Mmap,
+    version: u32,
+    count: usize,
+    /// Bytes of an object id.
+    width: usize,
+}
+
+impl Index {
+    fn open(path: &Path, width: usize) -> Result<Index, String> {
+        let map = map(path).map_err(|e| e.to_string())?;
+        let version = match map.get(..8) {
+            Some([0xff, b't', b'O', b'c', 0, 0, 0, 2]) => 2,
+            Some([0xff, b't', b'O', b'c', ..]) => return Err("the index has an unknown version".into()),
+            Some(_) => 1,
+            None => return Err("the index is too short".into()),
+        };
+        let mut index = Index { map, version, count: 0, width };
+        let mut last = 0;
+        for byte in 0..256 {
+            let next = index.fanout(byte).ok_or("the index is too short")?;
+            if next < last {
+                return Err("the index's fan-out table does not ascend".into());
+            }
+            last = next;
+        }
+        index.count = last;
+        let least = match version {
+            1 => 1024 + last * (width + 4) + 2 * width,
+            _ => 8 + 1024 + last * (width + 8) + 2 * width,
+        };
+        if index.map.len() < least { Err("the index is too short".into()) } else { Ok(index) }
+    }
+
+    fn fanout(&self, byte: usize) -> Option<usize> {
+        let at = if self.version == 1 { 0 } else { 8 } + byte * 4;
+        self.map.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize)
+    }
+
+    fn id(&self, place: usize) -> &[u8] {
+        let at = match self.version {
+            1 => 1024 + place * (self.width + 4) + 4,
+            _ => 8 + 1024 + place * self.width,
+        };
+        &self.map[at..at + self.width]
+    }
+
+    fn offset(&self, place: usize) -> Option<u64> {
+        let word = |at: usize| self.map.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
+        if self.version == 1 {
+            return word(1024 + place * (self.width + 4)).map(u64::from);
+        }
+        let small = word(8 + 1024 + self.count * (self.width + 4) + place * 4)?;
+        if small & 0x8000_0000 == 0 {
+            return Some(u64::from(small));
+        }
+        let at = 8 + 1024 + self.count * (self.width + 8) + (small & 0x7fff_ffff) as usize * 8;
+        self.map.get(at..at + 8).map(|b| u64::from_be_bytes(b.try_into().expect("eight bytes")))
+    }
+
+    fn find(&self, id: &[u8]) -> Option<usize> {
+        if id.len() != self.width {
+            return None;
+        }
+        let first = id[0] as usize;
+        let mut low = if first == 0 { 0 } else { self.fanout(first - 1)? };
+        let mut high = self.fanout(first)?;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.id(middle).cmp(id) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(middle),
+            }
+        }
+        None
+    }
+}
+
+impl Pack {
+    /// Opens a pack by the path of its index; `width` is the length of an object id in bytes.
+    ///
+    /// # Errors
+    /// Either file cannot be read, or the index makes no sense: why, for a gap.
+    pub fn open(index_path: &Path, width: usize) -> Result<Pack, String> {
+        let index = Index::open(index_path, width)?;
+        let data = map(&index_path.with_extension("pack")).map_err(|e| format!("the pack cannot be read: {e}"))?;
+        if data.len() < 12 + width || &data[..4] != b"PACK" {
+            return Err("the pack is too short or no pack".into());
+        }
+        let mut order: Vec<(u64, u32)> = (0..index.count)
+            .map(|place| index.offset(place).map(|offset| (offset, place as u32)))
+            .collect::<Option<_>>()
+            .ok_or("the index names an offset that it does not have")?;
+        order.par_sort_unstable();
+        let mut entries = vec![NONE; index.count];
+        for (number, (_, place)) in order.iter().enumerate() {
+            entries[*place as usize] = number as u32;
+        }
+        let end = (data.len() - width) as u64;
+        let (offsets, places) = order.into_iter().unzip();
+        let promisor = index_path.with_extension("promisor").exists();
+        Ok(Pack { index, data, offsets, places, entries, end, promisor })
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// The id of an entry.
+    pub fn id(&self, entry: u32) -> &[u8] {
+        self.index.id(self.places[entry as usize] as usize)
+    }
+
+    /// The id of an entry.
+    pub fn oid(&self, entry: u32) -> Oid {
+        Oid::from_bytes(self.id(entry)).expect("an index has ids of one width")
+    }
+
+    /// The entry of an object.
+    pub fn find(&self, id: &[u8]) -> Option<u32> {
+        self.index.find(id).map(|place| self.entries[place])
+    }
+
+    /// What each entry is made from.
+    pub fn bases(&self) -> Vec<Base> {
+        (0..self.len() as u32)
+            .into_par_iter()
+            .with_min_len(1024)
+            .map(|e| self.header(e).map_or(Base::Corrupt, |h| h.base))
+            .collect()
+    }
+
+    /// What an entry is made from.
+    pub fn base(&self, entry: u32) -> Base {
+        self.header(entry).map_or(Base::Corrupt, |h| h.base)
+    }
+
+    /// The id of the object that a [`Base::Foreign`] entry is made from.
+    pub fn foreign_base(&self, entry: u32) -> Option<Oid> {
+        let start = usize::try_from(self.offsets[entry as usize]).ok()?;
+        let (_, _, at) = size_header(&self.data, start)?;
+        Oid::from_bytes(self.data.get(at..at + self.index.width)?)
+    }
+
+    fn header(&self, entry: u32) -> Option<Header> {
+        let start = usize::try_from(self.offsets[entry as usize]).ok()?;
+        let (kind, size, mut at) = size_header(&self.data, start)?;
+        let base = match kind {
+            1 => Base::Whole(Kind::Commit),
+            2 => Base::Whole(Kind::Tree),
+            3 => Base::Whole(Kind::Blob),
+            4 => Base::Whole(Kind::Tag),
+            6 => {
+                let mut distance = 0u64;
+                loop {
+                    let byte = *self.data.get(at)?;
+                    at += 1;
+                    distance = distance.checked_shl(7)?.checked_add(u64::from(byte & 0x7f))?;
+                    if byte & 0x80 == 0 {
+                        break;
+                    }
+                    distance = distance.checked_add(1)?;
+                }
+                let offset = self.offsets[entry as usize].checked_sub(distance)?;
+                Base::Entry(self.offsets.binary_search(&offset).ok()? as u32)
+            }
+            7 => {
+                let id = self.data.get(at..at + self.index.width)?;
+                at += self.index.width;
+                match self.find(id) {
+                    Some(number) if number != entry => Base::Entry(number),
+                    Some(_) => return None,
+                    None => Base::Foreign,
+                }
+            }
+            _ => return None,
+        };
+        Some(Header { base, size, data: at })
+    }
+
+    /// Inflates an entry: a whole content, or a delta.
+    ///
+    /// # Errors
+    /// Why the entry cannot be read.
+    pub fn inflate(&self, entry: u32, inflater: &mut Decompressor, out: &mut Vec<u8>) -> Result<(), String> {
+        let header = self.header(entry).ok_or("its header in the pack makes no sense")?;
+        let end = self.offsets.get(entry as usize + 1).copied().unwrap_or(self.end).min(self.end) as usize;
+        let deflated = self.data.get(header.data..end).ok_or("it lies beyond the end of the pack")?;
+        if header.size > LARGEST || header.size > (deflated.len() as u64 + 1) * RATIO {
+            return Err("its stated size makes no sense".into());
+        }
+        let size = header.size as usize;
+        out.clear();
+        out.resize(size, 0);
+        match inflater.zlib_decompress(deflated, out) {
+            Ok(n) if n == size => Ok(()),
+            Ok(_) => Err("it inflates to another size than stated".into()),
+            Err(e) => Err(format!("it does not inflate: {e}")),
+        }
+    }
+
+    /// The stated size of a whole entry.
+    pub fn size(&self, entry: u32) -> u64 {
+        self.header(entry).map_or(0, |h| h.size)
+    }
+}
+
+/// Type, size, and where the rest of the entry starts.
+fn size_header(data: &[u8], start: usize) -> Option<(u8, u64, usize)> {
+    let mut at = start;
+    let first = *data.get(at)?;
+    at += 1;
+    let (mut size, mut shift, mut more) = (u64::from(first & 0x0f), 4u32, first & 0x80 != 0);
+    while more {
+        let byte = *data.get(at)?;
+        at += 1;
+        if shift > 57 {
+            return None;
+        }
+        size |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        more = byte & 0x80 != 0;
+    }
+    Some((first >> 4 & 7, size, at))
+}
+
+/// Maps a file; an empty one too.
+#[allow(unsafe_code)]
+fn map(path: &Path) -> io::Result<Mmap> {
+    let file = File::open(path)?;
+    // SAFETY: git never changes a pack or its index in place; it writes new files and unlinks old ones,
+    // and an unlinked file stays readable through its map. Whoever truncates one under us can already
+    // make every git command on this repository fail in the same way.
+    unsafe { Mmap::map(&file) }
+}
+
+/// Applies a delta to its base: fills `out`, and says which ranges were copied (ascending in `out`,
+/// neighbours that continue each other joined).
+///
+/// # Errors
+/// Why the delta makes no sense.
+pub fn apply(delta: &[u8], base: &[u8], out: &mut Vec<u8>, copied: &mut Vec<Copied>) -> Result<(), &'static str> {
+    out.clear();
+    copied.clear();
+    let mut at = 0;
+    let base_size = varint(delta, &mut at).ok_or("its delta is cut off")?;
+    let size = varint(delta, &mut at).ok_or("its delta is cut off")?;
+    if base_size != base.len() as u64 {
+        return Err("its delta is for another base");
+    }
+    if size > LARGEST {
+        return Err("its stated size makes no sense");
+    }
+    let size = size as usize;
+    out.reserve_exact(size);
+    while at < delta.len() {
+        let op = delta[at];
+        at += 1;
+        if op & 0x80 != 0 {
+            let (mut from, mut len) = (0usize, 0usize);
+            for bit in 0..4 {
+                if op >> bit & 1 == 1 {
+                    from |= usize::from(*delta.get(at).ok_or("its delta is cut off")?) << (8 * bit);
+                    at += 1;
+                }
+            }
+            for bit in 0..3 {
+                if op >> (4 + bit) & 1 == 1 {
+                    len |= usize::from(*delta.get(at).ok_or("its delta is cut off")?) << (8 * bit);
+                    at += 1;
+                }
+            }
+            if len == 0 {
+                len = 0x10000;
+            }
+            let part = base.get(from..from + len).ok_or("its delta copies from beyond its base")?;
+            if part.len() > size - out.len() {
+                return Err("its delta makes more than stated");
+            }
+            let to = out.len();
+            match copied.last_mut() {
+                Some(last) if last.from + last.len == from && last.to + last.len == to => last.len += len,
+                _ => copied.push(Copied { from, to, len }),
+            }
+            out.extend_from_slice(part);
+        } else if op != 0 {
+            let len = usize::from(op);
+            let part = delta.get(at..at + len).ok_or("its delta is cut off")?;
+            if len > size - out.len() {
+                return Err("its delta makes more than stated");
+            }
+            out.extend_from_slice(part);
+            at += len;
+        } else {
+            return Err("its delta has an instruction that there is not");
+        }
+    }
+    if out.len() == size { Ok(()) } else { Err("its delta makes less than stated") }
+}
+
+fn varint(delta: &[u8], at: &mut usize) -> Option<u64> {
+    let (mut value, mut shift) = (0u64, 0);
+    loop {
+        let byte = *delta.get(*at)?;
+        *at += 1;
+        if shift > 57 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+}

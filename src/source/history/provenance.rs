@@ -1,0 +1,151 @@
+//! Where contents with findings came into history: which commit put which of them at which path.
+//!
+//! Trees are reduced to what leads to a finding, and equal reductions get one number. Then a commit
+//! introduced something exactly where its number differs from those of all its parents, and most
+//! commits are settled by comparing two numbers.
+
+use std::collections::HashMap;
+
+use bstr::BString;
+
+use super::trees::{Graph, Leaf};
+
+/// The number of a tree that leads to nothing.
+pub const EMPTY: u32 = 0;
+
+/// What a name in a reduced tree stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Item {
+    Tree(u32),
+    Leaf(Leaf),
+}
+
+/// Trees reduced to what leads to findings; equal ones have equal numbers.
+#[derive(Debug)]
+pub struct Reduced<'a> {
+    graph: &'a Graph,
+    nodes: Vec<Box<[(u32, Item)]>>,
+    numbers: HashMap<Box<[(u32, Item)]>, u32>,
+    /// Number of a tree's object → its reduction.
+    known: HashMap<u32, u32>,
+}
+
+/// Something that a commit has and none of its parents has at the same path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduced {
+    /// The path.
+    pub path: BString,
+    /// What stands there.
+    pub leaf: Leaf,
+    /// The contents with findings that parents have there.
+    pub before: Vec<u32>,
+}
+
+impl<'a> Reduced<'a> {
+    /// No tree reduced yet.
+    pub fn new(graph: &'a Graph) -> Self {
+        Reduced {
+            graph,
+            nodes: vec![Box::default()],
+            numbers: HashMap::from([(Box::default(), EMPTY)]),
+            known: HashMap::new(),
+        }
+    }
+
+    /// The number of a tree's reduction.
+    pub fn reduce(&mut self, tree: u32) -> u32 {
+        let mut todo = vec![tree];
+        while let Some(&at) = todo.last() {
+            if self.known.contains_key(&at) {
+                todo.pop();
+                continue;
+            }
+            let (subtrees, leaves) = self.graph.tree(at);
+            let waiting = todo.len();
+            todo.extend(subtrees.iter().map(|(_, t)| *t).filter(|t| !self.known.contains_key(t)));
+            if todo.len() > waiting {
+                continue;
+            }
+            let mut items: Vec<(u32, Item)> = leaves.iter().map(|(name, leaf)| (*name, Item::Leaf(*leaf))).collect();
+            items.extend(
+                subtrees
+                    .iter()
+                    .map(|(name, t)| (*name, Item::Tree(self.known[t])))
+                    .filter(|i| i.1 != Item::Tree(EMPTY)),
+            );
+            let items = items.into_boxed_slice();
+            let number = match self.numbers.get(&items) {
+                Some(number) => *number,
+                None => {
+                    let number = self.nodes.len() as u32;
+                    self.nodes.push(items.clone());
+                    self.numbers.insert(items, number);
+                    number
+                }
+            };
+            self.known.insert(at, number);
+            todo.pop();
+        }
+        self.known[&tree]
+    }
+
+    /// What `tree` has and none of `parents` has at the same path; all are reductions.
+    pub fn introduced(&self, tree: u32, parents: &[u32]) -> Vec<Introduced> {
+        let mut found = Vec::new();
+        let mut todo = vec![(tree, parents.to_vec(), BString::default())];
+        while let Some((tree, parents, path)) = todo.pop() {
+            if parents.contains(&tree) {
+                continue;
+            }
+            for (name, item) in &self.nodes[tree as usize] {
+                let at = |parent: &u32| self.nodes[*parent as usize].iter().filter(|(n, _)| n == name).map(|(_, i)| *i);
+                if parents.iter().flat_map(at).any(|i| i == *item) {
+                    continue;
+                }
+                let mut path = path.clone();
+                if !path.is_empty() {
+                    path.push(b'/');
+                }
+                path.extend_from_slice(self.graph.name(*name));
+                match item {
+                    Item::Tree(subtree) => {
+                        let below = parents.iter().flat_map(at).filter_map(|i| match i {
+                            Item::Tree(t) => Some(t),
+                            Item::Leaf(_) => None,
+                        });
+                        todo.push((*subtree, below.collect(), path));
+                    }
+                    Item::Leaf(leaf) => {
+                        let before = parents.iter().flat_map(at).filter_map(|i| match i {
+                            Item::Leaf(Leaf::Blob(blob)) => Some(blob),
+                            _ => None,
+                        });
+                        found.push(Introduced { before: before.collect(), leaf: *leaf, path });
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// The content with findings that stands at a path of a reduction.
+    pub fn blob_at(&self, tree: u32, path: &[u8]) -> Option<u32> {
+        let mut tree = tree;
+        let mut parts = path.split(|b| *b == b'/').peekable();
+        while let Some(part) = parts.next() {
+            let item = self.nodes[tree as usize].iter().find(|(n, i)| {
+                self.graph.name(*n) == part
+                    && match i {
+                        Item::Tree(_) => parts.peek().is_some(),
+                        Item::Leaf(leaf) => parts.peek().is_none() && matches!(leaf, Leaf::Blob(_)),
+                    }
+            })?;
+            match item.1 {
+                Item::Tree(t) => tree = t,
+                Item::Leaf(Leaf::Blob(blob)) => return Some(blob),
+                Item::Leaf(_) => return None,
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,336 @@
+//! Reads every tree once, delta by delta, and keeps of each only what leads to something wanted:
+//! its subtrees, and its entries with findings.
+
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+    sync::Mutex,
+};
+
+use super::{
+    delta::Visitor,
+    object::{self, Entry},
+    objects::Objects,
+};
+use crate::{content::Copied, source::oid::Oid};
+
+/// log2 of the number of ids that a thread remembers the numbers of.
+const MEMO_BITS: u32 = 15;
+
+/// What an entry of a tree leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Leaf {
+    /// A content with findings, by number.
+    Blob(u32),
+    /// A name with findings.
+    Name,
+    /// A commit of a submodule.
+    Submodule,
+}
+
+/// What is kept of a tree.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    /// (where the entry starts, name, number of the subtree)
+    subtrees: Vec<(u32, u32, u32)>,
+    /// (where the entry starts, name, what it leads to)
+    leaves: Vec<(u32, u32, Leaf)>,
+}
+
+/// What is learnt of a tree for those made from it.
+#[derive(Debug)]
+pub struct State {
+    /// Where its entries start, and where the last one ends.
+    starts: Vec<u32>,
+    kept: Kept,
+}
+
+/// Part of the graph, filled by one thread at a time.
+#[derive(Debug, Default)]
+struct Arena {
+    trees: Vec<(u32, u32, u32)>,
+    subtrees: Vec<(u32, u32)>,
+    leaves: Vec<(u32, Leaf)>,
+}
+
+/// Visits trees.
+pub struct Trees<'a, N> {
+    objects: &'a Objects,
+    /// Adds the numbers of a pack's entries up to those of all objects.
+    first: u32,
+    wanted: &'a HashSet<u32>,
+    /// Whether a name holds a secret.
+    name_has_secret: &'a N,
+    shared: &'a Shared,
+    is_stopped: &'a (dyn Fn() -> bool + Sync),
+}
+
+/// What all visits fill.
+#[derive(Debug, Default)]
+pub struct Shared {
+    names: Mutex<Names>,
+    arenas: Mutex<Vec<Arena>>,
+    /// (tree, the id of something that is not there)
+    missing: Mutex<Vec<(u32, Oid)>>,
+    /// (tree, why it cannot be read)
+    failed: Mutex<Vec<(u32, String)>>,
+    hasher: RandomState,
+}
+
+/// Names by number.
+#[derive(Debug, Default)]
+struct Names {
+    by_name: HashMap<Box<[u8]>, u32>,
+    list: Vec<Box<[u8]>>,
+}
+
+impl Names {
+    fn number(&mut self, name: &[u8]) -> u32 {
+        if let Some(number) = self.by_name.get(name) {
+            return *number;
+        }
+        let number = self.list.len() as u32;
+        self.by_name.insert(name.into(), number);
+        self.list.push(name.into());
+        number
+    }
+}
+
+#[derive(Default)]
+struct Local {
+    /// id prefix → number of the object, or `u32::MAX` where it is not there.
+    memo: Vec<([u8; 32], u32)>,
+    /// Hashes of names without secrets.
+    clean: HashSet<u64>,
+    arena: Arena,
+}
+
+thread_local! {
+    static LOCAL: RefCell<Local> = RefCell::default();
+}
+
+impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
+    /// A visitor for the trees of one pack, whose entries have numbers from `first` on.
+    pub fn new(
+        objects: &'a Objects,
+        first: u32,
+        wanted: &'a HashSet<u32>,
+        name_has_secret: &'a N,
+        shared: &'a Shared,
+        is_stopped: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        Trees { objects, first, wanted, name_has_secret, shared, is_stopped }
+    }
+
+    /// Adds an entry; false where it makes no sense.
+    fn add(&self, local: &mut Local, tree: u32, at: usize, entry: &Entry<'_>, kept: &mut Kept) {
+        if entry.is_submodule {
+            let name = self.name(entry.name);
+            kept.leaves.push((at as u32, name, Leaf::Submodule));
+            return;
+        }
+        let number = self.find(local, entry.id);
+        if number == u32::MAX {
+            let id = Oid::from_bytes(entry.id).expect("an entry has an id of the right width");
+            lock(&self.shared.missing).push((tree, id));
+        }
+        if entry.is_tree {
+            if number != u32::MAX {
+                kept.subtrees.push((at as u32, self.name(entry.name), number));
+            }
+        } else if number != u32::MAX && self.wanted.contains(&number) {
+            kept.leaves.push((at as u32, self.name(entry.name), Leaf::Blob(number)));
+        }
+        let hash = self.shared.hasher.hash_one(entry.name);
+        if !local.clean.contains(&hash) {
+            if (self.name_has_secret)(entry.name) {
+                kept.leaves.push((at as u32, self.name(entry.name), Leaf::Name));
+            } else {
+                local.clean.insert(hash);
+            }
+        }
+    }
+
+    fn name(&self, name: &[u8]) -> u32 {
+        lock(&self.shared.names).number(name)
+    }
+
+    fn find(&self, local: &mut Local, id: &[u8]) -> u32 {
+        if local.memo.is_empty() {
+            local.memo = vec![([0; 32], u32::MAX); 1 << MEMO_BITS];
+        }
+        let slot = u32::from_le_bytes([id[0], id[1], id[2], id[3]]) >> (32 - MEMO_BITS);
+        let memo = &mut local.memo[slot as usize];
+        if memo.0[..id.len()] == *id && memo.1 != u32::MAX {
+            return memo.1;
+        }
+        let number = self.objects.find(id).unwrap_or(u32::MAX);
+        memo.0[..id.len()].copy_from_slice(id);
+        memo.1 = number;
+        number
+    }
+
+    /// Reads a tree: the entries in ranges copied from `base` are taken over, the others are read.
+    fn read(&self, tree: u32, content: &[u8], base: Option<(&State, &[Copied])>) -> Result<State, String> {
+        LOCAL.with_borrow_mut(|local| {
+            let width = self.objects.width;
+            let (mut starts, mut kept) = (Vec::new(), Kept::default());
+            let mut at = 0;
+            let parse_to = |local: &mut Local, starts: &mut Vec<u32>, kept: &mut Kept, at: &mut usize, end: usize| {
+                while *at < end {
+                    let entry = object::entry(content, *at, width).ok_or("it is no tree that git would write")?;
+                    starts.push(*at as u32);
+                    self.add(local, tree, *at, &entry, kept);
+                    *at = entry.end;
+                }
+                Ok::<(), String>(())
+            };
+            if let Some((base, copied)) = base {
+                starts.reserve(base.starts.len() + 4);
+                for part in copied {
+                    let shift = |old: u32| old as usize - part.from + part.to;
+                    let (from, to) = (part.from as u32, (part.from + part.len) as u32);
+                    // Whole entries of the base inside the copied range: `first..last` of its starts.
+                    let mut first = base.starts.partition_point(|s| *s < from);
+                    let last = base.starts.partition_point(|s| *s <= to).saturating_sub(1);
+                    if first >= last {
+                        continue;
+                    }
+                    parse_to(local, &mut starts, &mut kept, &mut at, shift(base.starts[first]))?;
+                    // Reading may have run beyond the first entry; take over from where both meet.
+                    while first < last && shift(base.starts[first]) < at {
+                        first += 1;
+                    }
+                    if first >= last || shift(base.starts[first]) != at {
+                        continue;
+                    }
+                    let (from, to) = (base.starts[first], base.starts[last]);
+                    starts.extend(base.starts[first..last].iter().map(|s| shift(*s) as u32));
+                    let inside = |list: &[(u32, u32, u32)]| {
+                        list.partition_point(|e| e.0 < from)..list.partition_point(|e| e.0 < to)
+                    };
+                    let subtrees = &base.kept.subtrees[inside(&base.kept.subtrees)];
+                    kept.subtrees.extend(subtrees.iter().map(|(s, n, t)| (shift(*s) as u32, *n, *t)));
+                    let leaves = base.kept.leaves.iter().filter(|e| (from..to).contains(&e.0));
+                    kept.leaves.extend(leaves.map(|(s, n, l)| (shift(*s) as u32, *n, *l)));
+                    at = shift(to);
+                }
+            }
+            parse_to(local, &mut starts, &mut kept, &mut at, content.len())?;
+            starts.push(content.len() as u32);
+            let arena = &mut local.arena;
+            arena.trees.push((tree, kept.subtrees.len() as u32, kept.leaves.len() as u32));
+            arena.subtrees.extend(kept.subtrees.iter().map(|(_, name, subtree)| (*name, *subtree)));
+            arena.leaves.extend(kept.leaves.iter().map(|(_, name, leaf)| (*name, *leaf)));
+            Ok(State { starts, kept })
+        })
+    }
+}
+
+impl<N: Fn(&[u8]) -> bool + Sync> Visitor for Trees<'_, N> {
+    type State = Option<State>;
+
+    fn visit(&self, entry: u32, content: &[u8], base: Option<(&Option<State>, &[Copied])>) -> Option<State> {
+        let base = base.and_then(|(state, copied)| state.as_ref().map(|s| (s, copied)));
+        match self.read(self.first + entry, content, base) {
+            Ok(state) => Some(state),
+            Err(why) => {
+                self.failed(entry, why);
+                None
+            }
+        }
+    }
+
+    fn failed(&self, entry: u32, why: String) {
+        lock(&self.shared.failed).push((self.first + entry, why));
+    }
+
+    fn is_stopped(&self) -> bool {
+        (self.is_stopped)()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// How trees hang together, and where they lead to something wanted.
+#[derive(Debug, Default)]
+pub struct Graph {
+    names: Vec<Box<[u8]>>,
+    /// Number of the object → place in `trees`.
+    places: Vec<u32>,
+    trees: Vec<(usize, usize, usize, usize)>,
+    subtrees: Vec<(u32, u32)>,
+    leaves: Vec<(u32, Leaf)>,
+    /// (tree, the id of something that is not there)
+    pub missing: Vec<(u32, Oid)>,
+    /// (tree, why it cannot be read)
+    pub failed: Vec<(u32, String)>,
+}
+
+/// Hands what this thread has gathered over to all.
+fn flush(shared: &Shared) {
+    LOCAL.with_borrow_mut(|local| {
+        let arena = std::mem::take(&mut local.arena);
+        *local = Local::default();
+        if !arena.trees.is_empty() {
+            lock(&shared.arenas).push(arena);
+        }
+    });
+}
+
+impl Shared {
+    /// Ends the gathering.
+    pub fn finish(self, objects: usize) -> Graph {
+        rayon::broadcast(|_| flush(&self));
+        flush(&self);
+        let mut graph = Graph { places: vec![u32::MAX; objects], ..Graph::default() };
+        for arena in self.arenas.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            let (mut subtree, mut leaf) = (graph.subtrees.len(), graph.leaves.len());
+            for (number, subtrees, leaves) in arena.trees {
+                graph.places[number as usize] = graph.trees.len() as u32;
+                graph.trees.push((subtree, subtree + subtrees as usize, leaf, leaf + leaves as usize));
+                subtree += subtrees as usize;
+                leaf += leaves as usize;
+            }
+            graph.subtrees.extend(arena.subtrees);
+            graph.leaves.extend(arena.leaves);
+        }
+        graph.names = self.names.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).list;
+        graph.missing = self.missing.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        graph.failed = self.failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        graph
+    }
+}
+
+impl Graph {
+    /// A name by its number.
+    pub fn name(&self, number: u32) -> &[u8] {
+        &self.names[number as usize]
+    }
+
+    /// The subtrees and leaves of a tree; nothing for one that was not read.
+    pub fn tree(&self, number: u32) -> (&[(u32, u32)], &[(u32, Leaf)]) {
+        match self.places.get(number as usize) {
+            Some(&place) if place != u32::MAX => {
+                let (s, t, l, m) = self.trees[place as usize];
+                (&self.subtrees[s..t], &self.leaves[l..m])
+            }
+            _ => (&[], &[]),
+        }
+    }
+
+    /// Which trees these ones reach, by number of the object.
+    pub fn reached_from(&self, roots: impl Iterator<Item = u32>) -> Vec<bool> {
+        let mut reached = vec![false; self.places.len()];
+        let mut todo: Vec<u32> = roots.collect();
+        while let Some(tree) = todo.pop() {
+            if !std::mem::replace(&mut reached[tree as usize], true) {
+                todo.extend(self.tree(tree).0.iter().map(|(_, subtree)| *subtree));
+            }
+        }
+        reached
+    }
+}

@@ -1,0 +1,92 @@
+//! The name of an object: the hash that git knows it by.
+
+use std::fmt;
+
+use bstr::ByteSlice;
+
+/// An object id, SHA-1 (20 bytes) or SHA-256 (32 bytes).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Oid {
+    // Unused bytes are zero, so that the derived comparisons are those of the ids.
+    bytes: [u8; 32],
+    len: u8,
+}
+
+impl Oid {
+    /// The id of these bytes; `None` unless there are 20 or 32 of them.
+    pub fn from_bytes(raw: &[u8]) -> Option<Oid> {
+        if raw.len() != 20 && raw.len() != 32 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        bytes[..raw.len()].copy_from_slice(raw);
+        Some(Oid { bytes, len: raw.len() as u8 })
+    }
+
+    /// The id that 40 or 64 hexadecimal digits mean.
+    pub fn from_hex(hex: &[u8]) -> Option<Oid> {
+        if hex.len() != 40 && hex.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(Oid { bytes, len: (hex.len() / 2) as u8 })
+    }
+
+    /// The bytes, 20 or 32.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+
+    /// Whether it is all zeros, which is how git says "nothing".
+    pub fn is_zero(&self) -> bool {
+        self.bytes == [0; 32]
+    }
+}
+
+fn digit(c: u8) -> Option<u8> {
+    match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        b'A'..=b'F' => Some(c - b'A' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.as_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        f.pad(text[..self.as_bytes().len() * 2].to_str().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Oid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_round_trip() {
+        for hex in ["0123456789abcdef0123456789abcdef01234567", &"4d7a".repeat(16)] {
+            let oid = Oid::from_hex(hex.as_bytes()).unwrap();
+            assert_eq!(oid.to_string(), hex);
+            assert_eq!(Oid::from_bytes(oid.as_bytes()), Some(oid));
+            assert!(!oid.is_zero());
+        }
+        assert!(Oid::from_hex(&[b'0'; 40]).unwrap().is_zero());
+        assert_eq!(Oid::from_hex(b"123"), None);
+        assert_eq!(Oid::from_hex(&[b'g'; 40]), None);
+    }
+}
