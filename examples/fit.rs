@@ -14,7 +14,7 @@ use std::io::Write as _;
 use aho_corasick::AhoCorasick;
 use keysift::detect::{
     assignment::{Candidate, Quote, Syntax, candidates},
-    score::{COUNT, FEATURES, Features, features},
+    score::{COUNT, FEATURES, features, path_adjustment},
 };
 use regex::bytes::Regex;
 use serde_json::Value;
@@ -54,11 +54,12 @@ struct Label {
 }
 
 struct Window {
-    id: String,
     repo: usize,
     path: String,
     text: Vec<u8>,
     lines: Vec<usize>,
+    /// What triage adds for the file's name (the folders are not in the data).
+    path_adds: f32,
     labels: Vec<Label>,
     /// Lines of findings of the rules with a format.
     fixed: Vec<(usize, usize)>,
@@ -69,6 +70,8 @@ struct Row {
     lines: (usize, usize),
     value: (usize, usize),
     features: [f32; COUNT],
+    /// What is added to the fitted score.
+    judged: f32,
     target: f32,
     weight: f32,
     copy: bool,
@@ -159,10 +162,10 @@ fn load(path: &str) -> (Vec<Window>, Vec<String>) {
             }
         }
         out.push(Window {
-            id: w["id"].as_str().unwrap_or("").to_owned(),
             repo,
             path: w["path"].as_str().unwrap_or("").to_owned(),
             text,
+            path_adds: path_adjustment(w["path"].as_str().unwrap_or("").rsplit('/').next().unwrap_or("").as_bytes()),
             lines,
             labels,
             fixed: found,
@@ -207,17 +210,18 @@ fn realistic(r: &mut Random, nouns: &[String]) -> String {
     }
 }
 
-fn extract(windows: &[Window]) -> Vec<Row> {
+/// `copies` is the weight of a copy with a realistic value.
+fn extract(windows: &[Window], copies: f32) -> Vec<Row> {
     let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(KEYWORDS).expect("keywords");
     let mut nouns: Vec<String> = Vec::new();
-    let mut seen = HashSet::new();
-    for w in windows.iter().step_by(7) {
-        for word in w.text.split(|b| !b.is_ascii_lowercase()) {
-            if (4..=10).contains(&word.len()) && seen.insert(word) && keysift::detect::words::reading(word).mean > 1.3 {
-                nouns.push(String::from_utf8_lossy(word).into_owned());
-            }
+    // Words of the windows' prose and code, for realistic passwords: those of at least four repositories.
+    let mut at: BTreeMap<&[u8], HashSet<usize>> = BTreeMap::new();
+    for w in windows {
+        for word in w.text.split(|b| !b.is_ascii_lowercase()).filter(|w| (4..=10).contains(&w.len())) {
+            at.entry(word).or_default().insert(w.repo);
         }
     }
+    nouns.extend(at.iter().filter(|(_, r)| r.len() >= 4).map(|(w, _)| String::from_utf8_lossy(w).into_owned()));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut rows = Vec::new();
     let mut found = Vec::new();
@@ -233,7 +237,7 @@ fn extract(windows: &[Window]) -> Vec<Row> {
                 if !seen.insert(value) {
                     continue;
                 }
-                let Some(Features { values }) = features(window, c) else { continue };
+                let Some(features) = features(window, c) else { continue };
                 let lines = (line_of(&w.lines, value.0), line_of(&w.lines, value.1 - 1));
                 let touching: Vec<&Label> =
                     w.labels.iter().filter(|l| l.start <= lines.1 && lines.0 <= l.end).collect();
@@ -251,7 +255,8 @@ fn extract(windows: &[Window]) -> Vec<Row> {
                     window: index,
                     lines,
                     value,
-                    features: values,
+                    judged: features.judgements().iter().map(|j| j.1).sum(),
+                    features: features.values,
                     target,
                     weight,
                     copy: false,
@@ -259,7 +264,7 @@ fn extract(windows: &[Window]) -> Vec<Row> {
                     score: 0.0,
                 });
                 if target == 1.0 && c.value.len() < 28 && !matches!(c.syntax, Syntax::Bearer | Syntax::Basic) {
-                    augment(window, c, &mut random, &nouns, index, lines, value, &mut rows);
+                    augment(window, c, &mut random, &nouns, index, lines, value, copies, &mut rows);
                 }
             }
         }
@@ -281,6 +286,7 @@ fn augment(
     index: usize,
     lines: (usize, usize),
     value: (usize, usize),
+    copies: f32,
     rows: &mut Vec<Row>,
 ) {
     let name = window[c.name.clone()].to_ascii_lowercase();
@@ -298,14 +304,15 @@ fn augment(
     if c.quote == Quote::None && new.bytes().all(|b| b.is_ascii_alphabetic()) {
         return;
     }
-    if let Some(Features { values }) = features(&text, &copy) {
+    if let Some(features) = features(&text, &copy) {
         rows.push(Row {
             window: index,
             lines,
             value,
-            features: values,
+            judged: features.judgements().iter().map(|j| j.1).sum(),
+            features: features.values,
             target: 1.0,
-            weight: COPY,
+            weight: copies,
             copy: true,
             name: String::new(),
             score: 0.0,
@@ -313,8 +320,6 @@ fn augment(
     }
 }
 
-/// Weight of a copy with a realistic value.
-const COPY: f32 = 0.25;
 const BINS: usize = 64;
 
 #[derive(Clone)]
@@ -499,7 +504,7 @@ fn judge(
     mut seen: impl FnMut(usize, Option<&Label>, Option<(usize, usize)>),
 ) -> (Tally, f64) {
     let mut by_window: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
-    for r in rows.iter().filter(|r| !r.copy && r.score >= threshold) {
+    for r in rows.iter().filter(|r| !r.copy && r.score + windows[r.window].path_adds >= threshold) {
         by_window.entry(r.window).or_default().push(r.lines);
     }
     let mut per = vec![Tally::default(); repos];
@@ -548,7 +553,7 @@ fn main() {
     let flag = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1)).cloned();
     let number = |name: &str, default: f32| flag(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let (windows, repos) = load(&args[1]);
-    let mut rows = extract(&windows);
+    let mut rows = extract(&windows, number("--copies", 0.5));
     println!(
         "{} windows, {} rows, {} true, {} copies",
         windows.len(),
@@ -558,10 +563,24 @@ fn main() {
     );
     // Ceiling: what could be found at all.
     for r in &mut rows {
-        r.score = r.target;
+        r.score = 20.0 * r.target - 10.0;
     }
     let (t, _) = judge(&windows, &rows, 0.5, true, repos.len(), |_, _, _| {});
     println!("ceiling of recall {:.3} ({} of {})", t.tp as f64 / (t.tp + t.missed) as f64, t.tp, t.tp + t.missed);
+    if args.iter().any(|a| a == "--inexact") {
+        let mut names: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for r in
+            rows.iter().filter(|r| !r.copy && r.features[keysift::detect::score::Feature::NameExact as usize] < 1.0)
+        {
+            let e = names.entry(r.name.clone()).or_default();
+            if r.target > 0.0 { e.0 += 1 } else { e.1 += 1 }
+        }
+        for (n, (t, f)) in names {
+            if t > 0 || f > 3 {
+                println!("inexact {n} true {t} false {f}");
+            }
+        }
+    }
     let o = Options {
         trees: number("--trees", 150.0) as usize,
         depth: number("--depth", 4.0) as usize,
@@ -574,7 +593,7 @@ fn main() {
     for r in &rows {
         per[windows[r.window].repo] += r.weight;
     }
-    let power = number("--power", 0.3);
+    let power = number("--power", 0.5);
     let weights: Vec<f32> =
         rows.iter().map(|r| r.weight * (300.0 / per[windows[r.window].repo].max(30.0)).powf(power)).collect();
     let b = bins(&rows);
@@ -588,7 +607,7 @@ fn main() {
             for r in rows.iter_mut().filter(|r| {
                 blake3::hash(repos[windows[r.window].repo].as_bytes()).as_bytes()[0] as usize % folds == fold
             }) {
-                r.score = predict(&model, &r.features);
+                r.score = predict(&model, &r.features) + r.judged;
             }
         }
         for i in -8..=8 {
@@ -668,11 +687,25 @@ fn main() {
         order.iter().map(|f| format!("{} {}", FEATURES[*f], gain[*f])).collect::<Vec<_>>().join(" | ")
     );
     if args.iter().any(|a| a == "--write") {
-        write(&model, number("--at", 0.0));
+        let at = number("--at", 0.15);
+        write(&model, at, hopeless(&model, &rows, at));
     }
 }
 
-fn write(model: &Model, at: f32) {
+/// After how many trees the score looks whether it is worth going on.
+const EARLY: usize = 40;
+
+/// Below which sum after [`EARLY`] trees no row came to a score worth counting, and one more to be safe.
+fn hopeless(model: &Model, rows: &[Row], at: f32) -> f32 {
+    let part = |r: &Row| {
+        let head = Model { bias: model.bias - at, trees: model.trees[..EARLY].to_vec() };
+        predict(&head, &r.features)
+    };
+    let worth = rows.iter().filter(|r| predict(model, &r.features) - at >= keysift::detect::score::LOW);
+    worth.map(part).fold(0.0, f32::min) - 0.5
+}
+
+fn write(model: &Model, at: f32, hopeless: f32) {
     let mut out = Vec::new();
     let mut roots = Vec::new();
     let mut nodes = Vec::new();
@@ -697,6 +730,8 @@ fn write(model: &Model, at: f32) {
     writeln!(out, "/// Stands for the feature of a leaf.\npub(super) const LEAF: u8 = 255;\n").expect("memory");
     writeln!(out, "const fn n(feature: u8, threshold: f32, right: u8, value: f32, mean: f32) -> Node {{\n    Node {{ feature, threshold, right, value, mean }}\n}}\n").expect("memory");
     writeln!(out, "/// Log-odds before anything is known.\npub(super) const BIAS: f32 = {:.4};\n", model.bias - at)
+        .expect("memory");
+    writeln!(out, "/// After this many trees\npub(super) const EARLY: usize = {EARLY};\n/// a candidate below this is given up.\npub(super) const HOPELESS: f32 = {hopeless:.2};\n")
         .expect("memory");
     writeln!(out, "/// Where each tree starts.\n#[rustfmt::skip]\npub(super) static ROOTS: &[u16] = &{roots:?};\n")
         .expect("memory");

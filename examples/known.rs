@@ -9,6 +9,7 @@ fn main() {
     let path = std::env::args().nth(1).expect("the list is named");
     let text = std::fs::read_to_string(path).expect("the list can be read");
     let mut hashes: Vec<u64> = Vec::new();
+    let mut lengths: Vec<usize> = Vec::new();
     for line in text.lines().skip(1) {
         let mut columns = line.splitn(3, ',');
         let (Some(_), Some("value"), Some(rest)) = (columns.next(), columns.next(), columns.next()) else { continue };
@@ -23,6 +24,7 @@ fn main() {
                 let mut head = [0u8; 8];
                 head.copy_from_slice(&hash.as_bytes()[..8]);
                 hashes.push(u64::from_be_bytes(head));
+                lengths.push(word.len());
             }
         }
     }
@@ -32,5 +34,8 @@ fn main() {
         hashes.chunks(5).map(|c| c.iter().map(|h| format!("{h:#018x}")).collect::<Vec<_>>().join(", ")).collect();
     std::fs::write("src/detect/known.in", format!("&[\n    {},\n]\n", rows.join(",\n    ")))
         .expect("the table can be written");
+    lengths.sort_unstable();
+    lengths.dedup();
+    std::fs::write("src/detect/known_lengths.in", format!("&{lengths:?}\n")).expect("the table can be written");
     println!("{} hashes", hashes.len());
 }

@@ -39,6 +39,11 @@ const EXPRESSION_LIMIT: usize = 32 << 20;
 /// How many lines below its keyword an assignment may have its value.
 const ASSIGNMENT_LINES: usize = 1;
 
+/// What it takes from an assignment's log-odds that it names a provider and has not its format.
+const FOREIGN_FORMAT: f32 = 4.0;
+/// Values of fewer bytes are not expected to have a provider's format.
+const FORMATTED: usize = 12;
+
 /// One place where a rule matched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Match {
@@ -94,8 +99,12 @@ pub struct Detector {
     uses: Vec<Vec<u32>>,
     /// For each keyword whether one of its rules has a reach across lines.
     wide: Vec<bool>,
+    /// For each keyword whether it is a provider's name, near which the provider's format is expected.
+    names: Vec<bool>,
     /// Rules that must see whole contents.
     whole: Vec<u32>,
+    /// What tokens with a format of their own start with.
+    prefixes: Vec<String>,
     reach: LineReach,
 }
 
@@ -144,8 +153,13 @@ impl Detector {
         }
         let wide =
             uses.iter().map(|u| u.iter().any(|r| matches!(rules[*r as usize].reach, Reach::Span { .. }))).collect();
+        let is_near = |uses: &Vec<u32>| uses.iter().any(|r| rules[*r as usize].near);
+        let names = distinct.iter().zip(&uses).map(|(k, uses)| is_near(uses) && near::names_a_provider(k)).collect();
+        let mut prefixes: Vec<String> = rules.iter().flat_map(verify::prefixes).cloned().collect();
+        prefixes.sort_unstable();
+        prefixes.dedup();
         let expressions = rules.iter().map(|_| OnceLock::new()).collect();
-        Ok(Detector { prefilter: Prefilter::new(&distinct), checksums, expressions, uses, wide, whole, reach, rules })
+        Ok(Detector { prefilter: Prefilter::new(&distinct), checksums, expressions, uses, wide, names, whole, prefixes, reach, rules })
     }
 
     /// The rules, by number.
@@ -190,7 +204,32 @@ impl Detector {
     /// The matches of a content, one a secret's place: where several rules claim the same bytes, the
     /// surest and most specific one has it.
     pub fn resolve(&self, haystack: &[u8], seen: &Seen) -> Vec<Match> {
-        verify::resolve(&self.rules, haystack, seen.matches.clone())
+        let mut matches = seen.matches.clone();
+        for found in &mut matches {
+            if let Certainty::Scored(log_odds) = &mut found.certainty
+                && self.names_a_provider(haystack, seen, &found.span, &found.secret)
+            {
+                *log_odds -= FOREIGN_FORMAT;
+            }
+        }
+        verify::resolve(&self.rules, haystack, matches)
+    }
+
+    /// Whether an assignment of a key or token stands right by the name of a provider whose credentials have
+    /// a known format: had the value that format, a rule would have found it.
+    fn names_a_provider(&self, haystack: &[u8], seen: &Seen, span: &Range<usize>, secret: &Range<usize>) -> bool {
+        let name = &haystack[span.start..secret.start.max(span.start)];
+        if secret.len() < FORMATTED || contains_folded(name, b"pass") || contains_folded(name, b"pwd") {
+            return false;
+        }
+        let line = memchr::memrchr(b'\n', &haystack[..span.start]).unwrap_or(0);
+        let above = memchr::memrchr(b'\n', &haystack[..line]).map_or(0, |at| at + 1).max(span.start.saturating_sub(256));
+        let first = seen.wide.partition_point(|h| h.start < above);
+        seen.wide[first..].iter().take_while(|h| h.start < secret.start).any(|hit| {
+            hit.end <= secret.start
+                && self.names[hit.keyword as usize]
+                && self.uses[hit.keyword as usize].iter().any(|r| verify::can_start(&self.rules[*r as usize], haystack, hit))
+        })
     }
 
     /// Every match of every rule, also where several claim the same bytes.
@@ -280,12 +319,15 @@ impl Detector {
 
     fn verify(&self, haystack: &[u8], hit: &Hit, number: u32, explain: bool, mut emit: impl FnMut(Outcome)) {
         let rule = &self.rules[number as usize];
+        if !verify::can_start(rule, haystack, hit) {
+            return;
+        }
         let window = window::window(haystack, hit, rule.reach, lines_below(rule.kind));
         let local = hit.start - window.start..hit.end - window.start;
         let text = &haystack[window.clone()];
         let mut emit = |outcome: Outcome| emit(outcome.shifted(window.start));
         if rule.kind == Kind::Assignment {
-            verify::assignment(text, local, explain, &mut emit);
+            verify::assignment(text, local, &self.prefixes, explain, &mut emit);
         } else if let Some(expression) = self.expression(number) {
             verify::expression(rule, expression, self.checksums[number as usize], text, Some(local), &mut emit);
         }

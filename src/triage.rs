@@ -6,21 +6,48 @@
 //! the finding: triage errs on the side of showing.
 
 mod allowlist;
+pub mod baseline;
 pub mod ignore_file;
 pub mod inline;
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+};
 
 use bstr::{BStr, BString};
 
 use self::allowlist::{List, Patterns, Subject};
-pub use self::ignore_file::IgnoreFile;
+pub use self::{baseline::Baseline, ignore_file::IgnoreFile};
 use crate::{
     error::Result,
     finding::{Finding, SuppressedBy, Suppression},
     gap::Gap,
     rule::{Rule, Ruleset},
 };
+
+/// Reads the content of a path, somewhere; `None` where there is none.
+pub struct Reader(Box<ReadPath>);
+
+type ReadPath = dyn Fn(&BStr) -> Option<Vec<u8>> + Send + Sync;
+
+impl Reader {
+    /// Reads with this function.
+    pub fn new(read: impl Fn(&BStr) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
+        Reader(Box::new(read))
+    }
+
+    /// The content of a path.
+    pub fn read(&self, path: &BStr) -> Option<Vec<u8>> {
+        (self.0)(path)
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
 
 /// How findings are set aside.
 #[derive(Debug)]
@@ -29,12 +56,16 @@ pub struct Options {
     pub inline: bool,
     /// The ignore file of the repository.
     pub ignore: Option<IgnoreFile>,
+    /// The known findings.
+    pub baseline: Option<Baseline>,
+    /// How the baseline is used; the rules are filled in by [`Triage::new`].
+    pub usage: baseline::Use,
 }
 
 impl Default for Options {
     /// Inline comments count, and nothing else sets findings aside.
     fn default() -> Self {
-        Options { inline: true, ignore: None }
+        Options { inline: true, ignore: None, baseline: None, usage: baseline::Use::default() }
     }
 }
 
@@ -116,6 +147,10 @@ impl Triage {
             })
             .collect();
         let global = ruleset.allowlists.iter().map(List::new).collect();
+        let mut options = options;
+        if options.baseline.is_some() {
+            options.usage = options.usage.with_rules(ruleset);
+        }
         Ok(Triage { options, scopes, global })
     }
 
@@ -161,7 +196,14 @@ impl Triage {
 
     /// Judges the whole report.
     pub fn settle(&self, findings: Vec<Finding>) -> Settled {
-        Settled { findings, suppressed: Vec::new(), remarks: self.remarks(), gaps: Vec::new() }
+        let mut settled = Settled { findings, suppressed: Vec::new(), remarks: self.remarks(), gaps: Vec::new() };
+        if let Some(baseline) = &self.options.baseline {
+            let outcome = baseline.settle(settled.findings, &self.options.usage);
+            settled.findings = outcome.findings;
+            settled.suppressed = outcome.suppressed;
+            settled.remarks.extend(outcome.remarks);
+        }
+        settled
     }
 
     /// What is wrong with the rules' expressions and the ignore file, as far as it has come to light.
@@ -185,7 +227,6 @@ fn tidy(path: &BStr) -> &BStr {
 }
 
 /// Owned form of [`tidy`], with `\` taken for `/`: for paths out of files that Windows tools wrote.
-#[allow(dead_code)]
 fn tidy_foreign(path: &str) -> BString {
     let path = path.replace('\\', "/");
     tidy(path.as_bytes().into()).to_owned()

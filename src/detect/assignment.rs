@@ -187,6 +187,7 @@ fn named(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) {
         b'=' | b':' | b' ' | b'\t' | b'(' | b'>' | b'<' | b'[' | b'|' | b'\r' | b'\n' => end,
         b'"' | b'\'' | b'`' | b']' | b'}' | b'?' | b'*' | b'\\' | b'&' => close(window, end),
         b'!' if at(window, end + 1) == b'=' => end,
+        b'%' if window[end..].starts_with(b"%3D") => end,
         _ => return,
     };
     let mut i = blanks(window, closed);
@@ -216,6 +217,7 @@ fn named(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) {
         b'!' if next == b'=' => (Syntax::Compare, i + if at(window, i + 2) == b'=' { 3 } else { 2 }),
         b'|' if next == b'|' && at(window, i + 2) == b'=' => (Syntax::Assign, i + 3),
         b'?' | b'+' | b'.' if next == b'=' => (Syntax::Assign, i + 2),
+        b'%' if window[i..].starts_with(b"%3D") => (Syntax::Assign, i + 3),
         b'<' if next == b'-' => (Syntax::Arrow, i + 2),
         b'<' if next == b'/' => {
             plist(window, hit.end, end, i, out);
@@ -274,6 +276,11 @@ struct Finder<'w, 'o> {
 impl Finder<'_, '_> {
     fn push(&mut self, value: Range<usize>, quote: Quote, wrapper: Wrapper) {
         if value.len() < SHORTEST || value.len() > LONGEST || value.end > self.window.len() {
+            return;
+        }
+        // `Authorization: Bearer x` belongs to the scheme's own hit.
+        let text = &self.window[value.clone()];
+        if text.len() > 7 && (text[..7].eq_ignore_ascii_case(b"bearer ") || text[..6].eq_ignore_ascii_case(b"basic ")) {
             return;
         }
         let next_line = self.window[self.name.end..value.start].contains(&b'\n');
@@ -480,7 +487,10 @@ impl Finder<'_, '_> {
                         {
                             j += 1;
                         }
-                        if at(w, j) == b'=' && !matches!(at(w, j + 1), b'=' | b'>' | b'~') {
+                        if at(w, j) == b'='
+                            && !matches!(at(w, j + 1), b'=' | b'>' | b'~')
+                            && (at(w, j - 1) == b' ' || matches!(at(w, j + 1), b'"' | b'\''))
+                        {
                             i = blanks(w, j + 1);
                             self.syntax = Syntax::Assign;
                             if is_eol(at(w, i)) {
@@ -599,7 +609,8 @@ impl Finder<'_, '_> {
     /// `${X:-value}`, `${x:value}`.
     fn shell_default(&mut self, i: usize) {
         let w = self.window;
-        let Some(end) = self.path(i + 2) else { return };
+        let named = |b: &u8| is_name(*b) || matches!(*b, b'.' | b'-');
+        let Some(end) = w[i + 2..].iter().take(LONGEST_NAME).position(|b| !named(b)).map(|n| i + 2 + n) else { return };
         if at(w, end) != b':' {
             return;
         }
@@ -628,12 +639,14 @@ impl Finder<'_, '_> {
     fn bare(&self, i: usize, line: bool) -> usize {
         let w = self.window;
         let query = self.name.start > 0 && matches!(w[self.name.start - 1], b'?' | b'&');
+        let encoded = w[..i].ends_with(b"%3D");
         let mut j = i;
         while j < w.len() && j - i <= LONGEST {
             match w[j] {
                 b if b.is_ascii_whitespace() => break,
                 b'"' | b'\'' | b'`' | b'<' => break,
                 b'\\' if matches!(at(w, j + 1), b'"' | b'\'' | b'n' | b'r') => break,
+                b'%' if encoded && w[j..].starts_with(b"%26") => break,
                 b'&' if query || w[j..].starts_with(b"&quot;") => break,
                 b'(' | b'[' | b'{' if !line => {
                     if w[i] != b'$' && w[i] != b'{' && w[i] != b'%' {
@@ -677,6 +690,16 @@ impl Finder<'_, '_> {
             let rest = blanks(w, end);
             let b = at(w, rest);
             if !is_eol(b) && !matches!(b, b'#' | b'/' | b'\\' | b'"' | b'\'' | b'`' | b',' | b'}' | b'<') && rest > end
+            {
+                return;
+            }
+        }
+        if self.syntax == Syntax::Assign && !tight {
+            // `$x = Get-Thing -Name y`: more words are code.
+            let rest = blanks(w, end);
+            let b = at(w, rest);
+            if rest > end
+                && (b == b'-' || b.is_ascii_alphanumeric() || matches!(b, b'(' | b'?' | b'+' | b'|' | b'=' | b'$'))
             {
                 return;
             }
@@ -972,5 +995,81 @@ fn curl(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) {
             });
         }
         return;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Name and value of every candidate at `keyword`.
+    fn found(text: &str, keyword: &str) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        let at = text.find(keyword).expect("the keyword stands in the text");
+        candidates(text.as_bytes(), at..at + keyword.len(), &mut out);
+        out.into_iter().map(|c| (text[c.name].to_owned(), text[c.value].to_owned())).collect()
+    }
+
+    #[test]
+    fn values_are_found_in_any_syntax() {
+        for (text, keyword, name, value) in [
+            ("password = \"abc def\"", "password", "password", "abc def"),
+            ("db.password=abc-def", "password", "db.password", "abc-def"),
+            ("  \"api_key\": \"abcdef\",", "key", "api_key", "abcdef"),
+            ("token := 'abcdef'", "token", "token", "abcdef"),
+            ("'secret' => 'abcdef',", "secret", "secret", "abcdef"),
+            ("if password == \"abcdef\" {", "password", "password", "abcdef"),
+            ("config[:password] = 'abcdef'", "password", "password", "abcdef"),
+            ("setApiKey(\"abcdef\")", "Key", "setApiKey", "abcdef"),
+            ("password = Some(\"abcdef\"),", "password", "password", "abcdef"),
+            ("Password = new Secret(\"abcdef\");", "Password", "Password", "abcdef"),
+            ("setProperty(\"X_TOKEN\", \"abcdef\")", "TOKEN", "X_TOKEN", "abcdef"),
+            ("{\\\"token\\\": \\\"abcdef\\\"}", "token", "token", "abcdef"),
+            ("{&quot;token&quot;: &quot;abcdef&quot;}", "token", "token", "abcdef"),
+            ("run --password abcdef --verbose", "password", "password", "abcdef"),
+            ("run --password=abcdef --verbose", "password", "password", "abcdef"),
+            ("docker run -e X_TOKEN=abcdef image", "TOKEN", "X_TOKEN", "abcdef"),
+            ("ALTER USER a WITH PASSWORD 'abcdef';", "PASSWORD", "PASSWORD", "abcdef"),
+            ("IDENTIFIED BY 'abcdef'", "IDENTIFIED BY", "IDENTIFIED BY", "abcdef"),
+            ("<password>abcdef</password>", "password", "password", "abcdef"),
+            ("<token>\n  abcdef\n</token>", "token", "token", "abcdef"),
+            ("<add key=\"Password\" value=\"abcdef\"/>", "Password", "Password", "abcdef"),
+            ("<key>Token</key>\n<string>abcdef</string>", "Token", "Token", "abcdef"),
+            ("- name: DB_PASSWORD\n  value: abcdef", "PASSWORD", "DB_PASSWORD", "abcdef"),
+            ("secret =\n    \"abcdef\"", "secret", "secret", "abcdef"),
+            ("password: string = 'abcdef';", "password", "password", "abcdef"),
+            ("var password string = \"abcdef\"", "password", "password", "abcdef"),
+            ("char password[16] = \"abcdef\";", "password", "password", "abcdef"),
+            ("password: ${DB_PASSWORD:abcdef}", "password", "password", "abcdef"),
+            ("key = os.getenv(\"KEY\", \"abcdef\")", "key", "key", "abcdef"),
+            ("secret: process.env.SECRET || 'abcdef',", "secret", "secret", "abcdef"),
+            ("Server=x;Password=abcdef;Timeout=3", "Password", "Password", "abcdef"),
+            ("machine x login y password abcdef", "password", "password", "abcdef"),
+            ("https://x/?api_key=abcdef&q=1", "key", "api_key", "abcdef"),
+            ("GET%26auth_token%3Dabcdef%26q%3D1", "token", "26auth_token", "abcdef"),
+            ("Authorization: Bearer abcdef0123", "Bearer", "Bearer", "abcdef0123"),
+            ("redis://user:abcdef@host:1/0", "://", "user", "abcdef"),
+            ("curl -s -u user:abcdef https://x", "curl", "user", "abcdef"),
+        ] {
+            let got = found(text, keyword);
+            assert!(got.contains(&(name.to_owned(), value.to_owned())), "{text}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn running_code_has_no_candidates() {
+        for (text, keyword) in [
+            ("fn key(&self) -> &Key {", "key"),
+            ("for key in keys {", "key"),
+            ("map.get(key)", "key"),
+            ("token::Kind", "token"),
+            ("author of the text", "auth"),
+            ("password = get_password(user)", "password"),
+            ("secret = os.environ[\"X\"]", "secret"),
+            ("https://host/path@2x", "://"),
+            ("curl --user-agent x https://y:1/", "curl"),
+        ] {
+            assert_eq!(found(text, keyword), [], "{text}");
+        }
     }
 }

@@ -39,6 +39,8 @@ pub enum Checksum {
     Confluent,
     /// Header and payload decode to JSON (RFC 7519).
     Jwt,
+    /// The base64 of a JWT.
+    JwtBase64,
     /// What follows the prefix decodes from base64 to JSON.
     Base64Json,
     /// Bech32's checksum (BIP 173).
@@ -59,6 +61,7 @@ const NAMES: &[(&str, Checksum)] = &[
     ("grafana", Checksum::Grafana),
     ("confluent", Checksum::Confluent),
     ("jwt", Checksum::Jwt),
+    ("jwt-base64", Checksum::JwtBase64),
     ("base64-json", Checksum::Base64Json),
     ("bech32", Checksum::Bech32),
     ("nkey", Checksum::Nkey),
@@ -77,13 +80,14 @@ impl Checksum {
 
     /// Whether a right checksum proves the token (a structure that merely decodes does not).
     pub fn proves(self) -> bool {
-        !matches!(self, Checksum::Jwt | Checksum::Base64Json)
+        !matches!(self, Checksum::Jwt | Checksum::JwtBase64 | Checksum::Base64Json)
     }
 
     /// Whether the token's checksum is right.
     pub fn verify(self, token: &[u8]) -> bool {
         match self {
             Checksum::Jwt => jwt(token),
+            Checksum::JwtBase64 => decode_base64(token).is_some_and(|inner| jwt(&inner)),
             Checksum::Base64Json => base64_json(token),
             Checksum::Bech32 => bech32(token),
             Checksum::Nkey => nkey(token),
@@ -109,7 +113,7 @@ impl Checksum {
             Checksum::Crc32Base36 => radix(crc(head), BASE36, 7),
             Checksum::Grafana => format!("{:08x}", crc(head.strip_suffix(b"_")?).swap_bytes()),
             Checksum::Confluent => LENIENT.encode(crc(body(head)).to_le_bytes()).trim_end_matches('=').to_owned(),
-            Checksum::Jwt | Checksum::Base64Json | Checksum::Bech32 | Checksum::Nkey => return None,
+            Checksum::Jwt | Checksum::JwtBase64 | Checksum::Base64Json | Checksum::Bech32 | Checksum::Nkey => return None,
         })
     }
 

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::words;
+
 /// How many lines may lie between the word and the token.
 const LINES: usize = 5;
 /// How far the word may stand from the token on the same line, in bytes.
@@ -46,6 +48,17 @@ const OTHER: &[&[u8]] = &[
     b"public",
 ];
 
+/// Whether a `near` word is a name (`datadog`, `box_api_key`) and not only says what is there (`access_token`).
+pub fn names_a_provider(word: &str) -> bool {
+    /// Words that any provider's credentials may stand by.
+    const ANY: &[&str] = &[
+        "authorization", "access", "refresh", "oauth", "auth", "tokens", "token", "secret", "client", "consumer", "api", "key", "bot",
+        "private", "public", "application", "app", "password", "user", "login", "session", "http", "seed", "id", "run",
+    ];
+    let rest = ANY.iter().fold(word.to_owned(), |rest, any| rest.replace(any, ""));
+    rest.bytes().filter(u8::is_ascii_alphabetic).count() >= 3
+}
+
 /// Judges a token at `span` in a window, near the word at `word`: `Ok(true)` where the statement itself
 /// names the provider or a credential, `Ok(false)` where only the neighbourhood does.
 pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Result<bool, &'static str> {
@@ -63,9 +76,11 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
         return Err("it does not stand where a value stands");
     }
     let value = &window[span.clone()];
-    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    if digits == 0 && value.len() < 40 || digits == value.len() && value.len() < 12 {
+    if value.len() < 12 && value.iter().all(u8::is_ascii_digit) || reads_like_words(value) {
         return Err("it is less random than a token is");
+    }
+    if before.ends_with(b"@") && value.iter().all(u8::is_ascii_hexdigit) || is_path_of_something_else(before) {
+        return Err("it is a commit, not a credential");
     }
     let name = statement_name(before);
     if OTHER.iter().any(|w| contains(name, w)) && !CREDENTIAL.iter().any(|w| contains(name, w)) {
@@ -75,6 +90,21 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
         return if between.len() <= GAP { Ok(true) } else { Err("the provider's word stands too far away") };
     }
     if CREDENTIAL.iter().any(|w| contains(before, w)) { Ok(true) } else { Ok(false) }
+}
+
+/// Whether a value is an identifier or words: few digits, and letters that read like words.
+fn reads_like_words(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let reading = words::reading(value);
+    digits * 8 < value.len() && (reading.mean > 0.0 || reading.covered > 0.5)
+}
+
+/// Whether a value is the part of a URL that follows `/commit/` or the like.
+fn is_path_of_something_else(before: &[u8]) -> bool {
+    const PARTS: &[&[u8]] = &[b"commit", b"commits", b"blob", b"tree", b"raw", b"compare", b"sha", b"sha256", b"objects"];
+    let Some(path) = before.strip_suffix(b"/") else { return false };
+    let part = &path[path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1)..];
+    PARTS.contains(&part)
 }
 
 /// Whether what stands before and after lets this be a value: a quote, an operator, a delimiter.

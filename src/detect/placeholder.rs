@@ -3,6 +3,9 @@
 /// Published example values, as the first eight bytes of their BLAKE3 hash, sorted.
 static KNOWN: &[u64] = include!("known.in");
 
+/// The lengths of published example values: others need not be hashed.
+static LENGTHS: &[usize] = include!("known_lengths.in");
+
 /// Why a value is no secret, if its form says so: a template, a reference, a placeholder, an example.
 ///
 /// Also for values with a format of their own (`ghp_xxxx…`): nothing here matches by a few letters that
@@ -224,21 +227,23 @@ fn repeated(v: &[u8]) -> Option<&'static str> {
         return Some("hardly more than one character");
     }
     // The same run of one filler character, long: `ghp_xxxxxxxx…`, `AIza********`, `sk-...`.
-    let mut run = 1;
+    let mut run = 1usize;
     for w in core.windows(2) {
         run = if w[0] == w[1] { run + 1 } else { 1 };
         let filler = matches!(w[1], b'x' | b'X' | b'*' | b'.' | b'#' | b'?' | b'_');
-        if run >= 5 && filler && (run >= 8 || w[1] != b'.') {
+        // In long values (keys, parameters) runs happen.
+        let telling = run * 8 >= core.len();
+        if run >= 5 && filler && telling && (run >= 8 || w[1] != b'.') {
             return Some("filler characters");
         }
-        if run >= 8 && w[1] != b'=' && w[1] != b'A' {
+        if run >= 8 && telling && w[1] != b'=' && w[1] != b'A' {
             return Some("one character repeated");
         }
     }
     if v.ends_with(b"...") || v.ends_with("…".as_bytes()) || v.starts_with(b"...") {
         return Some("shortened");
     }
-    sequence(v).then_some("a sequence")
+    (sequence(v) || counting(v)).then_some("a sequence")
 }
 
 /// Whether most of the value is counting: `1234567890abcdef`, `abcdefghij`, `0123…`.
@@ -261,6 +266,17 @@ fn sequence(v: &[u8]) -> bool {
     steps >= 6 && steps * 10 >= pairs * 7
 }
 
+/// Whether the value is counting bytes in hexadecimal: `000102030405…`.
+fn counting(v: &[u8]) -> bool {
+    if v.len() < 16 || !v.iter().all(u8::is_ascii_hexdigit) {
+        return false;
+    }
+    let digit = |b: u8| (b as char).to_digit(16).unwrap_or(0);
+    let byte = |c: &[u8]| digit(c[0]) * 16 + digit(c[1]);
+    let steps = v.chunks_exact(2).zip(v[2..].chunks_exact(2)).filter(|(a, b)| byte(b) == (byte(a) + 1) % 256).count();
+    steps * 10 >= (v.len() / 2 - 1) * 8
+}
+
 /// Words that say so, as whole words: `YOUR_API_KEY`, `<insert…`, `AKIA…EXAMPLE`, `changeme`.
 fn spoken(v: &[u8]) -> Option<&'static str> {
     if v.len() > 200 {
@@ -270,75 +286,60 @@ fn spoken(v: &[u8]) -> Option<&'static str> {
     let low = &mut low[..v.len()];
     low.copy_from_slice(v);
     low.make_ascii_lowercase();
-    const ANYWHERE: &[&str] = &[
-        "example",
-        "placeholder",
-        "redacted",
-        "changeme",
-        "change-me",
-        "change_me",
-        "changeit",
-        "replaceme",
-        "replace-me",
-        "replace_me",
-        "replacewith",
-        "replace_with",
-        "replace-with",
-        "insert_your",
-        "insert-your",
-        "insertyour",
-        "yourpassword",
-        "yourtoken",
-        "yoursecret",
-        "yourapikey",
-        "yourapi",
-        "youraccess",
-        "yourkey",
-        "your_",
-        "your-",
-        "enter_your",
-        "dummyvalue",
-        "not-a-real",
-        "notareal",
-        "not_a_real",
-        "not-real",
-        "fakefake",
-        "sanitized",
-        "obfuscated",
-        "deadbeefdeadbeef",
-        "deadbeefcafe",
-        "topsecret",
-        "xxxxx",
-        "put_your",
-        "put-your",
-        "goes_here",
-        "goes-here",
-        "-here",
-        "_here",
-        "some_secret",
-        "some-secret",
-        "my_secret",
-        "my-secret",
-        "mysecret",
-        "my_token",
-        "my-token",
-        "mytoken",
-        "my_password",
-        "my-password",
-        "mypassword",
-        "fill_in",
-        "todo",
-        "removed",
-        "masked",
-        "hidden",
-        "undefined",
-        "notused",
-        "not-used",
-        "not_used",
-        "unused",
-    ];
-    for word in ANYWHERE {
-        if let Some(i) = low.windows(word.len()).position(|w| w == word.as_bytes()) {
+    for i in 0..low.len() {
+        let words: &[&str] = match low[i] {
+            b'-' => &["-here"],
+            b'_' => &["_here"],
+            b'c' => &["change-me", "change_me", "changeit", "changeme"],
+            b'd' => &["deadbeefdeadbeef", "deadbeefcafe", "dummyvalue"],
+            b'e' => &["enter_your", "example"],
+            b'f' => &["fakefake", "fill_in"],
+            b'g' => &["goes-here", "goes_here"],
+            b'h' => &["hidden"],
+            b'i' => &["insert-your", "insert_your", "insertyour"],
+            b'm' => &[
+                "my-password",
+                "my_password",
+                "mypassword",
+                "my-secret",
+                "my_secret",
+                "my-token",
+                "my_token",
+                "mysecret",
+                "mytoken",
+                "masked",
+            ],
+            b'n' => &["not-a-real", "not_a_real", "not-real", "not-used", "not_used", "notareal", "notused"],
+            b'o' => &["obfuscated"],
+            b'p' => &["placeholder", "put-your", "put_your"],
+            b'r' => &[
+                "replace-with",
+                "replace_with",
+                "replacewith",
+                "replace-me",
+                "replace_me",
+                "replaceme",
+                "redacted",
+                "removed",
+            ],
+            b's' => &["some-secret", "some_secret", "sanitized"],
+            b't' => &["topsecret", "todo"],
+            b'u' => &["undefined", "unused"],
+            b'x' => &["xxxxx"],
+            b'y' => &[
+                "yourpassword",
+                "youraccess",
+                "yourapikey",
+                "yoursecret",
+                "yourtoken",
+                "yourapi",
+                "yourkey",
+                "your-",
+                "your_",
+            ],
+            _ => continue,
+        };
+        for word in words.iter().filter(|w| low[i..].starts_with(w.as_bytes())) {
             let end = i + word.len();
             // Short words only where they stand alone and in one case.
             let edge = |j: usize| low.get(j).is_none_or(|b| !b.is_ascii_alphanumeric());
@@ -360,6 +361,9 @@ pub fn known(value: &[u8]) -> bool {
         return false;
     }
     let listed = |part: &[u8]| {
+        if LENGTHS.binary_search(&part.len()).is_err() {
+            return false;
+        }
         let mut head = [0u8; 8];
         head.copy_from_slice(&blake3::hash(part).as_bytes()[..8]);
         KNOWN.binary_search(&u64::from_be_bytes(head)).is_ok()
@@ -370,4 +374,64 @@ pub fn known(value: &[u8]) -> bool {
             .rsplit(|b| *b == b'.')
             .next()
             .is_some_and(|tail| tail.len() < value.len() && tail.len() >= 20 && listed(tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_and_references_are_known() {
+        for value in [
+            "${DB_PASSWORD}",
+            "$PASSWORD",
+            "{{ password }}",
+            "<your-key>",
+            "%s",
+            "$(cat key)",
+            "#{key}",
+            "%TOKEN%",
+            "YOUR_API_KEY",
+            "xxxxxxxxxxxxxxxx",
+            "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "0000000000000000",
+            "1234567890abcdef",
+            "abcdefghijklmnop",
+            "op://vault/item/field",
+            "vault:secret/data/x#y",
+            "${{ secrets.TOKEN }}",
+            "projects/p/secrets/s/versions/1",
+            "arn:aws:secretsmanager:eu-west-1:000000000000:secret:x",
+            "ENC[AES256_GCM,data:abc]",
+            "{cipher}abc",
+            "!vault",
+            "********",
+            "changeme",
+            "replace_with_your_token",
+            "AKIAIOSFODNN7EXAMPLE",
+            "process.env.TOKEN",
+            "000102030405060708090a0b0c0d0e0f",
+            "sk-...",
+        ] {
+            assert!(placeholder(value.as_bytes()).is_some(), "{value}");
+        }
+    }
+
+    #[test]
+    fn random_tokens_are_not_rejected() {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut state = 42u64;
+        for round in 0..40_000 {
+            let length = 16 + round % 48;
+            let token: Vec<u8> = (0..length)
+                .map(|_| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    alphabet[(state >> 40) as usize % if round % 2 == 0 { 62 } else { 64 }]
+                })
+                .collect();
+            assert_eq!(placeholder(&token), None, "{}", String::from_utf8_lossy(&token));
+        }
+    }
 }

@@ -5,7 +5,7 @@
 //! alone, so any range of a haystack can be searched on its own.
 //!
 //! Two stages. The gram filter looks at four bytes at every position, folds their case, and asks one
-//! bit of a 16 KiB table (it stays in the first-level cache, whatever the number of rules) whether
+//! bit of a 32 KiB table (it stays in the first-level cache, whatever the number of rules) whether
 //! any keyword has these four bytes as its rarest. Where the bit is set, an anchored Aho-Corasick
 //! automaton says which keywords stand there.
 
@@ -13,8 +13,8 @@ use aho_corasick::{
     AhoCorasick, AhoCorasickBuilder, Anchored, Input, MatchKind, StartKind, automaton::OverlappingState,
 };
 
-/// log2 of the number of bits in the gram table: 16 KiB.
-const TABLE_BITS: u32 = 17;
+/// log2 of the number of bits in the gram table: 32 KiB.
+const TABLE_BITS: u32 = 18;
 /// log2 of the number of buckets that grams are looked up in.
 const BUCKET_BITS: u32 = 12;
 /// An odd multiplier that spreads four folded bytes over the table.

@@ -1,11 +1,14 @@
 //! The score of a candidate: named features of its name, its value and the way it is written, weighed by
 //! one table of small decision trees (`weights.rs`, fitted by `examples/fit.rs`, see `docs/scoring.md`).
 
+mod vocabulary;
+
 use super::assignment::{Candidate, Quote, Syntax, Wrapper};
 use super::placeholder::placeholder;
 use super::weights;
 use super::words::{Reading, reading};
 use crate::rule::Confidence;
+use vocabulary::{DUMMY, Says, is_credential, says};
 
 /// How likely a candidate is a credential.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,9 +41,7 @@ features! {
     NamePrivate "name says private, encryption, signing, session, JWT",
     NameVendor "name says client, access, refresh, bearer, API",
     NamePublic "name says public, hash, id, fingerprint",
-    NamePlace "name says URL, path, file, host",
     NameText "name says label, message, title, hint",
-    NameShape "name says type, length, count, time, policy",
     NameAct "name starts with a verb",
     NameKeyOther "name says another kind of key or token: foreign key, cache key, page token",
     NameUser "name says user, database, host",
@@ -50,26 +51,19 @@ features! {
     NameLength "length of the name",
     NameUpper "name in capitals",
     NameDotted "name has dots",
-    NameDashed "name has dashes",
     NameQuoted "name in quotes",
-    NameLeads "name leads the line",
     NameHead "bytes before the name on its line",
     NameSigil "sign before the name",
-    NameNumber "name ends in a digit",
     WordBefore "word before the name: credential or not",
     SyntaxKind "how name and value are joined",
     SyntaxQuote "quote around the value",
     SyntaxWrapper "what wraps the value",
     SyntaxTight "no space at the operator",
-    SyntaxNextLine "value on the next line",
     SyntaxAfter "byte after the value",
     SyntaxEnd "how the line ends",
     LineLength "length of the line",
-    LineComment "line is a comment",
     LineUser "line names a user, host or e-mail",
-    LineTest "window says test, example, mock, assert",
     LineCode "line reads like code",
-    LineProse "line reads like prose",
     LineQuotes "quotes on the line",
     ValueLength "length of the value",
     ValueUpper "capitals in the value",
@@ -88,7 +82,6 @@ features! {
     ValueRuns "runs of letters in the value",
     ValueLongestRun "longest run of letters in the value",
     ValueHex "value is hexadecimal",
-    ValueHashLength "length of a hash in hexadecimal",
     ValueUuid "value is a UUID",
     ValueNumber "value is a number",
     ValueBase64 "value is base64",
@@ -111,14 +104,13 @@ features! {
     ValueSaysSecret "value says password, secret, token, key",
     ValueUnderscores "underscores in the value",
     ValueDashes "dashes in the value",
-    ValueColons "colons, commas, semicolons in the value",
     ValueWalk "keyboard walk or sequence",
-    ValuePeriod "value repeats itself",
     ValueEscapes "backslashes and percent signs in the value",
     ValueCapitalised "first letter is a capital, the rest is not",
     ValueDigitTail "digits at the end",
     ValuePlaceholder "value says that it is a placeholder",
-    ValueUserPass "value decodes to user:password",
+    ValueDecodes "value is base64 of text, or of user:password",
+    ValueDecodesDummy "part of the decoded text that is dummy words",
 }
 
 /// Number of features.
@@ -136,12 +128,14 @@ impl Features {
         self.values[feature as usize] = value;
     }
 
-    fn add(&mut self, feature: Feature, value: f32) {
-        self.values[feature as usize] += value;
-    }
-
-    fn get(&self, feature: Feature) -> f32 {
-        self.values[feature as usize]
+    /// Log-odds for what the labelled data says too little about to be fitted.
+    pub fn judgements(&self) -> [(Feature, f32); 2] {
+        let value = |feature: Feature| self.values[feature as usize];
+        let dummy = value(Feature::ValueDecodesDummy);
+        [
+            (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
+            (Feature::ValueDecodesDummy, if dummy > 0.6 { -4.0 * dummy } else { 0.0 }),
+        ]
     }
 }
 
@@ -152,7 +146,10 @@ pub fn score(window: &[u8], candidate: &Candidate, explain: bool) -> Option<Scor
     let features = features(window, candidate)?;
     let mut contributions = vec![0f32; if explain { COUNT } else { 0 }];
     let mut log_odds = weights::BIAS;
-    for tree in weights::ROOTS {
+    for (i, tree) in weights::ROOTS.iter().enumerate() {
+        if i == weights::EARLY && log_odds < weights::HOPELESS && !explain {
+            return None;
+        }
         let mut node = usize::from(*tree);
         loop {
             let n = &weights::NODES[node];
@@ -166,6 +163,12 @@ pub fn score(window: &[u8], candidate: &Candidate, explain: bool) -> Option<Scor
                 contributions[usize::from(n.feature)] += weights::NODES[next].mean - n.mean;
             }
             node = next;
+        }
+    }
+    for (feature, value) in features.judgements() {
+        log_odds += value;
+        if explain {
+            contributions[feature as usize] += value;
         }
     }
     let mut contributions: Vec<(&'static str, f32)> =
@@ -278,7 +281,7 @@ pub fn path_adjustment(path: &[u8]) -> f32 {
         || name.ends_with(b".dist")
         || name.ends_with(b".template");
     if sample || folder(&["examples", "example", "samples", "sample", "demo", "demos"]) {
-        add -= 0.5;
+        add -= 0.4;
     }
     if folder(&[
         "test",
@@ -295,140 +298,15 @@ pub fn path_adjustment(path: &[u8]) -> f32 {
         "e2e",
     ]) || name.windows(5).any(|w| w == b"_test" || w == b".test" || w == b".spec" || w == b"_spec" || w == b"test_")
     {
-        add -= 0.5;
+        add -= 1.0;
     }
-    if matches!(extension, b"md" | b"rst" | b"adoc" | b"txt" | b"html") {
+    if matches!(extension, b"md" | b"rst" | b"adoc") {
         add -= 0.3;
     }
     add
 }
 
 // ---- the name ---------------------------------------------------------------------------------------
-
-/// What a word of a name says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Says {
-    Password,
-    Secret,
-    Token,
-    ApiKey,
-    Key,
-    Auth,
-    Credential,
-    Private,
-    Vendor,
-    Public,
-    Place,
-    Text,
-    Shape,
-    Act,
-    OtherKey,
-    User,
-    Nothing,
-}
-
-fn says(word: &[u8]) -> Says {
-    match word {
-        b"password" | b"passwd" | b"pwd" | b"pass" | b"passphrase" | b"passcode" | b"passwort" | b"pw" | b"psw"
-        | b"pword" | b"passwords" | b"passw" | b"pswd" | b"psswd" | b"userpassword" | b"dbpassword"
-        | b"rootpassword" | b"adminpassword" | b"dbpass" | b"dbpasswd" | b"userpass" | b"passphrases" | b"rootpw"
-        | b"bindpw" | b"adminpw" | b"requirepass" | b"masterauth" | b"storepass" | b"keypass" | b"contrasena"
-        | b"senha" | b"kennwort" | b"pgpassword" | b"mypassword" | b"authpass" | b"authpassword" | b"smtppassword"
-        | b"storepassword" | b"keypassword" | b"mysqlpassword" | b"myswl" | b"sshpass" | b"userpwd" | b"passwd1"
-        | b"pincode" => Says::Password,
-        b"secret" | b"secrets" | b"clientsecret" | b"appsecret" | b"apisecret" | b"authsecret" | b"jwtsecret"
-        | b"sharedsecret" | b"appsecrets" => Says::Secret,
-        b"token" | b"tokens" | b"accesstoken" | b"authtoken" | b"apitoken" | b"bearertoken" | b"refreshtoken"
-        | b"jwt" | b"bearer" | b"pat" | b"idtoken" | b"usertoken" | b"bottoken" | b"githubtoken" => Says::Token,
-        b"apikey" | b"apikeys" | b"appkey" | b"secretkey" | b"accesskey" | b"authkey" | b"privatekey"
-        | b"encryptionkey" | b"masterkey" | b"signingkey" | b"accountkey" | b"sharedkey" | b"apikeyv3"
-        | b"licensekey" | b"hexkey" | b"ikm" | b"servicekey" | b"accesskeysecret" | b"sharedaccesskey"
-        | b"cryptkey" | b"aeskey" | b"consumerkey" | b"writekey" | b"adminkey" => Says::ApiKey,
-        b"key" | b"keys" => Says::Key,
-        b"auth" | b"authorization" | b"authentication" | b"oauth" | b"oauth2" | b"authorisation" => Says::Auth,
-        b"credential" | b"credentials" | b"cred" | b"creds" => Says::Credential,
-        b"private" | b"priv" | b"encryption" | b"encrypt" | b"signing" | b"sign" | b"session" | b"master"
-        | b"crypt" | b"crypto" | b"aes" | b"hmac" | b"cookie" | b"base" | b"shared" | b"cipher" | b"decryption"
-        | b"decrypt" | b"signature" | b"des" | b"rsa" | b"ecdsa" | b"salt" | b"otp" | b"totp" | b"webhook" | b"wep"
-        | b"wpa" | b"psk" | b"license" => Says::Private,
-        b"api" | b"access" | b"client" | b"app" | b"application" | b"refresh" | b"consumer" | b"service"
-        | b"account" | b"admin" | b"root" | b"bot" | b"aws" | b"azure" | b"github" | b"gitlab" | b"slack"
-        | b"stripe" | b"google" | b"twitter" | b"facebook" | b"sendgrid" | b"mailgun" | b"twilio" | b"security"
-        | b"smtp" | b"mail" | b"ftp" | b"ldap" | b"deploy" | b"integration" | b"test" => Says::Vendor,
-        b"public" | b"pub" | b"hash" | b"hashed" | b"digest" | b"checksum" | b"fingerprint" | b"id" | b"ids"
-        | b"identifier" | b"uuid" | b"guid" | b"md5" | b"sha" | b"sha1" | b"sha256" | b"encrypted" | b"cert"
-        | b"certificate" | b"thumbprint" | b"publishable" | b"ref" | b"reference" | b"arn" | b"alias"
-        | b"integrity" | b"etag" | b"commit" | b"revision" | b"kid" | b"keyid" | b"tokenid" | b"crypted" | b"site" => {
-            Says::Public
-        }
-        b"url" | b"uri" | b"path" | b"file" | b"filename" | b"dir" | b"directory" | b"folder" | b"endpoint"
-        | b"location" | b"link" | b"href" | b"page" | b"route" | b"view" | b"store" | b"vault" | b"manager"
-        | b"bucket" | b"provider" | b"server" | b"method" | b"source" | b"mount" | b"namespace" | b"package"
-        | b"import" | b"handler" | b"callback" | b"controller" | b"module" | b"factory" | b"class" => Says::Place,
-        b"label" | b"title" | b"text" | b"message" | b"msg" | b"hint" | b"tooltip" | b"help" | b"description"
-        | b"desc" | b"placeholder" | b"error" | b"errors" | b"warning" | b"info" | b"notice" | b"prompt"
-        | b"caption" | b"example" | b"name" | b"names" | b"field" | b"input" | b"button" | b"column" | b"header"
-        | b"headers" | b"prefix" | b"suffix" | b"param" | b"parameter" | b"attr" | b"attribute" | b"env" | b"var"
-        | b"variable" | b"property" | b"form" | b"icon" | b"confirm" | b"forgot" | b"invalid" | b"missing"
-        | b"required" | b"wrong" | b"incorrect" | b"subject" | b"term" | b"word" | b"words" | b"str" | b"format"
-        | b"template" | b"pattern" | b"regex" | b"delimiter" | b"separator" => Says::Text,
-        b"type" | b"kind" | b"size" | b"length" | b"len" | b"count" | b"num" | b"number" | b"index" | b"idx"
-        | b"max" | b"min" | b"limit" | b"time" | b"timeout" | b"ttl" | b"expiry" | b"expires" | b"expiration"
-        | b"expire" | b"age" | b"date" | b"policy" | b"strength" | b"mode" | b"status" | b"state" | b"enabled"
-        | b"disabled" | b"required_" | b"version" | b"rotation" | b"algorithm" | b"alg" | b"usage" | b"scope"
-        | b"scopes" | b"role" | b"level" | b"interval" | b"bits" | b"offset" | b"pos" | b"position" | b"order"
-        | b"set" | b"list" | b"map" | b"array" | b"dict" | b"object" | b"data" | b"schema" | b"rule" | b"rules"
-        | b"valid" | b"validity" | b"duration" | b"option" | b"options" | b"config" | b"settings" | b"action"
-        | b"event" | b"code" | b"grant" | b"flow" | b"request" | b"response" | b"result" | b"func" | b"function"
-        | b"callback_" | b"total" | b"at" | b"in" | b"only" | b"flag" | b"available" | b"supported" => Says::Shape,
-        b"get" | b"is" | b"has" | b"check" | b"validate" | b"verify" | b"generate" | b"create" | b"update"
-        | b"delete" | b"remove" | b"add" | b"reset" | b"change" | b"parse" | b"load" | b"read" | b"fetch" | b"find"
-        | b"use" | b"show" | b"hide" | b"on" | b"make" | b"build" | b"compute" | b"allow" | b"enable" | b"disable"
-        | b"require" | b"require_" | b"with" | b"without" | b"should" | b"can" | b"test_" | b"assert" | b"compare"
-        | b"expect" | b"revoke" | b"request_" | b"return" | b"print" => Says::Act,
-        b"foreign" | b"primary" | b"cache" | b"sort" | b"partition" | b"group" | b"routing" | b"translation"
-        | b"i18n" | b"locale" | b"storage" | b"map_" | b"lookup" | b"unique" | b"composite" | b"registry"
-        | b"keyboard" | b"hot" | b"shortcut" | b"press" | b"down" | b"up" | b"left" | b"right" | b"enter"
-        | b"arrow" | b"row" | b"item" | b"object_" | b"tab" | b"next" | b"continuation" | b"cursor" | b"sync"
-        | b"csrf" | b"xsrf" | b"design" | b"syntax" | b"lexer" | b"parser" | b"end" | b"eof" | b"start" | b"begin"
-        | b"identity" | b"resource" | b"config_" | b"metadata" | b"tag" | b"feature" | b"layout" | b"panel"
-        | b"query" | b"widget" | b"menu" | b"plugin" | b"window" | b"frame" | b"first" | b"last" | b"prev"
-        | b"previous" | b"other" | b"parent" | b"child" | b"node" | b"low" | b"high" | b"band" | b"dedup"
-        | b"idempotency" | b"host" | b"known" | b"extra" => Says::OtherKey,
-        b"user" | b"username" | b"db" | b"database" | b"mysql" | b"postgres" | b"redis" | b"mongo" | b"rabbitmq"
-        | b"email" | b"login" | b"proxy" | b"owner" | b"wifi" | b"ssh" | b"http" | b"https" | b"jdbc" | b"keystore"
-        | b"truststore" | b"default" | b"initial" => Says::User,
-        _ => {
-            for (end, what) in [
-                (&b"password"[..], Says::Password),
-                (b"passwd", Says::Password),
-                (b"passphrase", Says::Password),
-                (b"secret", Says::Secret),
-                (b"token", Says::Token),
-                (b"apikey", Says::ApiKey),
-                (b"secretkey", Says::ApiKey),
-                (b"accesskey", Says::ApiKey),
-                (b"credentials", Says::Credential),
-                (b"pwd", Says::Password),
-            ] {
-                if word.len() > end.len()
-                    && (word.ends_with(end)
-                        || (end.len() > 5 && word.starts_with(end) && word[end.len()..].iter().all(u8::is_ascii_digit)))
-                {
-                    return what;
-                }
-            }
-            Says::Nothing
-        }
-    }
-}
-
-fn is_credential(what: Says) -> bool {
-    matches!(
-        what,
-        Says::Password | Says::Secret | Says::Token | Says::ApiKey | Says::Key | Says::Auth | Says::Credential
-    )
-}
 
 /// Splits an identifier into lower-case words: at signs, digits' ends and capitals.
 fn split_words(name: &[u8], mut word: impl FnMut(&[u8])) {
@@ -467,7 +345,8 @@ fn split_words(name: &[u8], mut word: impl FnMut(&[u8])) {
     }
 }
 
-fn name_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
+/// Whether a word of the name is one that names credentials; the features of the name.
+fn name_features(f: &mut Features, window: &[u8], candidate: &Candidate) -> bool {
     let name = &window[candidate.name.clone()];
     let mut count = 0;
     let mut last = Says::Nothing;
@@ -487,13 +366,11 @@ fn name_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
             Says::Private => Feature::NamePrivate,
             Says::Vendor => Feature::NameVendor,
             Says::Public => Feature::NamePublic,
-            Says::Place => Feature::NamePlace,
             Says::Text => Feature::NameText,
-            Says::Shape => Feature::NameShape,
             Says::Act => Feature::NameAct,
             Says::OtherKey => Feature::NameKeyOther,
             Says::User => Feature::NameUser,
-            Says::Nothing => {
+            Says::Place | Says::Shape | Says::Nothing => {
                 others += 1;
                 before_last = last;
                 last = what;
@@ -552,8 +429,6 @@ fn name_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
         },
     );
     f.set(Feature::NameDotted, name.iter().filter(|b| **b == b'.').count() as f32);
-    f.set(Feature::NameDashed, name.iter().filter(|b| **b == b'-').count() as f32);
-    f.set(Feature::NameNumber, f32::from(u8::from(name.last().is_some_and(u8::is_ascii_digit))));
     let after = window.get(candidate.name.end).copied().unwrap_or(b' ');
     f.set(
         Feature::NameQuoted,
@@ -565,13 +440,12 @@ fn name_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
             _ => 0.0,
         },
     );
-    let start = window[..candidate.name.start].iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1);
+    let start = memchr::memrchr(b'\n', &window[..candidate.name.start]).map_or(0, |p| p + 1);
     let head = &window[start..candidate.name.start];
     let text_before = head
         .iter()
         .filter(|b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'-' | b'#' | b'*' | b'/' | b'$' | b'.'))
         .count();
-    f.set(Feature::NameLeads, f32::from(u8::from(text_before == 0)));
     f.set(Feature::NameHead, text_before.min(200) as f32);
     f.set(
         Feature::NameSigil,
@@ -620,112 +494,10 @@ fn name_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
             },
         );
     }
+    exact
 }
 
 // ---- the value --------------------------------------------------------------------------------------
-
-/// Words that stand where a password would: placeholders, test values, defaults.
-static DUMMY: &[&str] = &[
-    "password",
-    "passwd",
-    "pass",
-    "secret",
-    "token",
-    "test",
-    "example",
-    "sample",
-    "dummy",
-    "fake",
-    "foobar",
-    "foo",
-    "bar",
-    "baz",
-    "qux",
-    "admin",
-    "root",
-    "user",
-    "guest",
-    "demo",
-    "default",
-    "changeme",
-    "change",
-    "value",
-    "string",
-    "your",
-    "mine",
-    "some",
-    "none",
-    "null",
-    "true",
-    "false",
-    "hello",
-    "world",
-    "apikey",
-    "api",
-    "key",
-    "auth",
-    "access",
-    "client",
-    "private",
-    "public",
-    "login",
-    "username",
-    "invalid",
-    "wrong",
-    "valid",
-    "correct",
-    "incorrect",
-    "hash",
-    "hashed",
-    "encrypted",
-    "enter",
-    "here",
-    "replace",
-    "insert",
-    "todo",
-    "undefined",
-    "required",
-    "optional",
-    "confirm",
-    "new",
-    "old",
-    "my",
-    "the",
-    "this",
-    "that",
-    "other",
-    "another",
-    "bad",
-    "good",
-    "random",
-    "long",
-    "very",
-    "super",
-    "credential",
-    "credentials",
-    "bearer",
-    "refresh",
-    "consumer",
-    "session",
-    "abc",
-    "def",
-    "xyz",
-    "qwerty",
-    "letmein",
-    "lorem",
-    "ipsum",
-    "not",
-    "empty",
-    "missing",
-    "expired",
-    "fixture",
-    "mock",
-    "stub",
-    "name",
-    "field",
-    "data",
-    "text",
-];
 
 fn value_features(f: &mut Features, name: &[u8], value: &[u8]) {
     let len = value.len();
@@ -797,7 +569,6 @@ fn value_features(f: &mut Features, name: &[u8], value: &[u8]) {
     let whole = len as u32;
     let is_hex = hex == whole && len >= 8;
     f.set(Feature::ValueHex, if is_hex && digits > 0 && digits < whole { 1.0 } else { 0.0 });
-    f.set(Feature::ValueHashLength, if is_hex && matches!(len, 32 | 40 | 56 | 64 | 96 | 128) { n } else { 0.0 });
     let uuid = len == 36 && dashes == 4 && hex + 4 == whole && value[8] == b'-' && value[13] == b'-';
     f.set(Feature::ValueUuid, f32::from(u8::from(uuid)));
     f.set(
@@ -819,7 +590,6 @@ fn value_features(f: &mut Features, name: &[u8], value: &[u8]) {
     f.set(Feature::ValueBrackets, brackets as f32);
     f.set(Feature::ValueUnderscores, underscores as f32);
     f.set(Feature::ValueDashes, dashes as f32);
-    f.set(Feature::ValueColons, colons as f32);
     f.set(Feature::ValueEscapes, escapes as f32);
     let head = value.first().copied().unwrap_or(0);
     let identifier =
@@ -920,14 +690,6 @@ fn value_features(f: &mut Features, name: &[u8], value: &[u8]) {
     f.set(Feature::ValueCapitalised, f32::from(u8::from(head.is_ascii_uppercase() && upper == 1 && lower > 0)));
     f.set(Feature::ValueDigitTail, value.iter().rev().take_while(|b| b.is_ascii_digit()).count() as f32);
     f.set(Feature::ValueWalk, steps as f32 / n.max(1.0));
-    f.set(
-        Feature::ValuePeriod,
-        if len >= 8 {
-            (1..=len.min(64) / 2).find(|p| value[*p..] == value[..len - p]).map_or(0.0, |p| 1.0 / p as f32)
-        } else {
-            0.0
-        },
-    );
     if len <= 160 {
         let mut low = [0u8; 160];
         let low = &mut low[..len];
@@ -937,21 +699,16 @@ fn value_features(f: &mut Features, name: &[u8], value: &[u8]) {
     }
 }
 
-fn dummy_features(f: &mut Features, name: &[u8], low: &[u8]) {
-    let mut covered = 0;
-    let mut i = 0;
-    let mut rest = 0;
+/// How many letters of a lower-case text stand in dummy words, and how many do not.
+fn dummy_letters(low: &[u8]) -> (usize, usize) {
+    let (mut covered, mut rest, mut i) = (0, 0, 0);
     while i < low.len() {
-        if !low[i].is_ascii_alphabetic() {
+        if !low[i].is_ascii_lowercase() {
             i += 1;
             continue;
         }
-        let best = DUMMY
-            .iter()
-            .filter(|w| w.as_bytes()[0] == low[i] && low[i..].starts_with(w.as_bytes()))
-            .map(|w| w.len())
-            .max();
-        match best {
+        let words = DUMMY[usize::from(low[i] - b'a')];
+        match words.iter().filter(|w| low[i..].starts_with(w.as_bytes())).map(|w| w.len()).max() {
             Some(n) if n >= 4 || low.len() <= 16 => {
                 covered += n;
                 i += n;
@@ -962,6 +719,16 @@ fn dummy_features(f: &mut Features, name: &[u8], low: &[u8]) {
             }
         }
     }
+    (covered, rest)
+}
+
+fn dummy_share(text: &[u8]) -> f32 {
+    let low = text.to_ascii_lowercase();
+    dummy_letters(&low).0 as f32 / low.len().max(1) as f32
+}
+
+fn dummy_features(f: &mut Features, name: &[u8], low: &[u8]) {
+    let (covered, rest) = dummy_letters(low);
     f.set(Feature::ValueDummy, covered as f32 / low.len().max(1) as f32);
     f.set(
         Feature::ValueDummyWhole,
@@ -988,8 +755,8 @@ fn dummy_features(f: &mut Features, name: &[u8], low: &[u8]) {
 }
 
 fn next_on_keyboard(a: u8, b: u8) -> bool {
-    const ROWS: [&[u8]; 3] = [b"qwertyuiop", b"asdfghjkl", b"zxcvbnm"];
-    ROWS.iter().any(|row| row.windows(2).any(|w| w[0] == a && w[1] == b))
+    const NEXT: &[u8; 26] = b"snvfrghjokl;,mp[wtdyibecux";
+    a.is_ascii_lowercase() && NEXT[usize::from(a - b'a')] == b
 }
 
 // ---- how it is written ------------------------------------------------------------------------------
@@ -1043,12 +810,8 @@ fn line_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
             _ => 0.0,
         },
     );
-    f.set(Feature::SyntaxNextLine, f32::from(u8::from(candidate.next_line)));
-    let start = window[..candidate.name.start].iter().rposition(|b| *b == b'\n').map_or(0, |p| p + 1);
-    let end = window[candidate.value.end..]
-        .iter()
-        .position(|b| *b == b'\n')
-        .map_or(window.len(), |n| candidate.value.end + n);
+    let start = memchr::memrchr(b'\n', &window[..candidate.name.start]).map_or(0, |p| p + 1);
+    let end = memchr::memchr(b'\n', &window[candidate.value.end..]).map_or(window.len(), |n| candidate.value.end + n);
     let mut after = candidate.value.end;
     if candidate.quote != Quote::None {
         while after < end && matches!(window[after], b'"' | b'\'' | b'`' | b'\\') {
@@ -1092,43 +855,29 @@ fn line_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
         },
     );
     f.set(Feature::LineLength, line.len().min(1024) as f32);
-    let trimmed = line.trim_ascii_start();
-    f.set(
-        Feature::LineComment,
-        match trimmed {
-            [b'/', b'/', ..] => 1.0,
-            [b'#', ..] => 2.0,
-            [b'*', ..] => 3.0,
-            [b'<', b'!', ..] => 4.0,
-            [b';', ..] => 5.0,
-            [b'-', b'-', b' ', ..] => 6.0,
-            _ => 0.0,
-        },
-    );
-    let quotes = line.iter().filter(|b| matches!(b, b'"' | b'\'' | b'`')).count();
-    f.set(Feature::LineQuotes, quotes.min(20) as f32);
-    // Words around the candidate, not in it.
-    let head = &window[start..candidate.name.start];
+    // What stands around the candidate, at most 200 bytes to either side.
+    let head = &window[start.max(candidate.name.start.saturating_sub(200))..candidate.name.start];
     let rest = &window[candidate.value.end..window.len().min(candidate.value.end + 200)];
-    let head = &head[head.len().saturating_sub(200)..];
-    let user = |t: &[u8]| contains_any(t, &[b"user", b"login", b"email", b"host", b"machine"]);
-    f.set(Feature::LineUser, f32::from(u8::from(user(head))) + 0.5 * f32::from(u8::from(user(rest))));
-    let test =
-        |t: &[u8]| contains_any(t, &[b"test", b"example", b"mock", b"assert", b"expect", b"fake", b"dummy", b"sample"]);
-    f.set(Feature::LineTest, f32::from(u8::from(test(head))) + 0.5 * f32::from(u8::from(test(rest))));
-    let own = &window[start..candidate.name.start];
-    let code = own.iter().filter(|b| matches!(b, b'(' | b'{' | b'[' | b'=' | b';')).count()
-        + tail.iter().filter(|b| matches!(b, b';' | b'{' | b'(')).count();
+    let same = &rest[..rest.len().min(end - candidate.value.end)];
+    let near = || head.iter().chain(same);
+    let quotes = near().filter(|b| matches!(b, b'"' | b'\'' | b'`')).count();
+    f.set(Feature::LineQuotes, quotes.min(20) as f32);
+    f.set(Feature::LineUser, f32::from(u8::from(names_user(head))) + 0.5 * f32::from(u8::from(names_user(rest))));
+    let code = near().filter(|b| matches!(b, b'(' | b'{' | b'[' | b'=' | b';')).count();
     f.set(Feature::LineCode, code.min(12) as f32);
-    let words =
-        own.windows(3).filter(|w| w[0].is_ascii_alphabetic() && w[1] == b' ' && w[2].is_ascii_alphabetic()).count();
-    f.set(Feature::LineProse, words.min(20) as f32);
 }
 
-fn contains_any(text: &[u8], words: &[&[u8]]) -> bool {
+fn names_user(text: &[u8]) -> bool {
     text.iter().enumerate().any(|(i, b)| {
-        let low = b | 32;
-        words.iter().any(|w| w[0] == low && text.len() - i >= w.len() && text[i..i + w.len()].eq_ignore_ascii_case(w))
+        let word: &[u8] = match b | 32 {
+            b'u' => b"user",
+            b'l' => b"login",
+            b'e' => b"email",
+            b'h' => b"host",
+            b'm' => b"machine",
+            _ => return false,
+        };
+        text.len() - i >= word.len() && text[i..i + word.len()].eq_ignore_ascii_case(word)
     })
 }
 
@@ -1136,49 +885,56 @@ fn contains_any(text: &[u8], words: &[&[u8]]) -> bool {
 pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     let value = window.get(candidate.value.clone())?;
     let name = window.get(candidate.name.clone())?;
-    if !plausible(value, candidate) {
+    if !plausible(window, value, candidate) {
         return None;
     }
     let mut f = Features { values: [0.0; COUNT] };
+    let named = name_features(&mut f, window, candidate);
+    if !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl) {
+        return None;
+    }
     match placeholder(value) {
         None => {}
         Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
         Some(_) => return None,
     }
-    name_features(&mut f, window, candidate);
     value_features(&mut f, name, value);
     line_features(&mut f, window, candidate);
-    if candidate.syntax == Syntax::Basic {
-        use base64::Engine as _;
-        let bytes = base64::engine::general_purpose::STANDARD_NO_PAD.decode(value.trim_ascii_end_matches_equals());
-        let pair = bytes.ok().filter(|b| b.contains(&b':') && b.iter().all(|c| (32..127).contains(c)));
-        f.set(Feature::ValueUserPass, if pair.is_some() { 1.0 } else { -1.0 });
-        if let Some(pair) = pair {
-            let password = pair.splitn(2, |b| *b == b':').nth(1).unwrap_or(&[]);
-            if placeholder(password).is_some() && password.len() < 4 {
-                return None;
-            }
+    if let Some(text) = decoded(value) {
+        let pair = text.iter().position(|b| *b == b':');
+        f.set(Feature::ValueDecodes, if pair.is_some_and(|i| i > 0 && i + 1 < text.len()) { 2.0 } else { 1.0 });
+        let secret =
+            if candidate.syntax == Syntax::Basic { pair.map_or(&text[..], |i| &text[i + 1..]) } else { &text[..] };
+        if secret.is_empty() || placeholder(secret).is_some_and(|why| why != "a placeholder") {
+            return None;
         }
+        f.set(Feature::ValueDecodesDummy, dummy_share(&text));
+    } else if candidate.syntax == Syntax::Basic {
+        f.set(Feature::ValueDecodes, -1.0);
     }
-    let _ = f.get(Feature::ValueLength);
-    f.add(Feature::ValueLength, 0.0);
     Some(f)
 }
 
-trait TrimEquals {
-    fn trim_ascii_end_matches_equals(&self) -> &[u8];
-}
-
-impl TrimEquals for [u8] {
-    fn trim_ascii_end_matches_equals(&self) -> &[u8] {
-        let n = self.iter().rev().take_while(|b| **b == b'=').count();
-        &self[..self.len() - n]
+/// The printable text that a value is the base64 of.
+fn decoded(value: &[u8]) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    if value.len() < 8
+        || value.len() > 400
+        || !value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+    {
+        return None;
     }
+    let end = value.iter().rposition(|b| *b != b'=')? + 1;
+    let text = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&value[..end]).ok()?;
+    (text.len() >= 5 && text.iter().all(|c| (32..127).contains(c))).then_some(text)
 }
 
 /// The cheap look before anything is measured.
-fn plausible(value: &[u8], candidate: &Candidate) -> bool {
+fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
     if value.len() < 4 || value.len() > 900 {
+        return false;
+    }
+    if value[0] == b'-' && value.starts_with(b"-----BEGIN") {
         return false;
     }
     let spaces = value.iter().filter(|b| **b == b' ').count();
@@ -1196,10 +952,30 @@ fn plausible(value: &[u8], candidate: &Candidate) -> bool {
     if candidate.quote == Quote::None
         && matches!(candidate.syntax, Syntax::Assign | Syntax::Colon | Syntax::Arrow | Syntax::Compare)
     {
-        // An identifier without digits, a call, a member: code.
+        // A call; an identifier where the line goes on as code.
         if matches!(value.last(), Some(b'(' | b'[' | b'{')) {
             return false;
         }
+        let after = window.get(candidate.value.end).copied().unwrap_or(b'\n');
+        let word = value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'.'));
+        if word && matches!(after, b';' | b')' | b'(' | b'[' | b'.') {
+            return false;
+        }
+    }
+    // Seconds or milliseconds since 1970.
+    if matches!(value.len(), 10 | 13)
+        && matches!(value, [b'1', b'2'..=b'9', ..])
+        && value.iter().all(u8::is_ascii_digit)
+    {
+        return false;
+    }
+    // `owner/action@commit`.
+    if value.len() > 43
+        && value[value.len() - 41] == b'@'
+        && value.contains(&b'/')
+        && value[value.len() - 40..].iter().all(u8::is_ascii_hexdigit)
+    {
+        return false;
     }
     true
 }
@@ -1238,4 +1014,149 @@ static LOG2: [f32; 1024] = {
 
 fn log2(n: usize) -> f32 {
     LOG2[n.min(1023)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::assignment::candidates;
+
+    /// The best score of the candidates at any of the usual keywords.
+    fn best(text: &str) -> Option<f32> {
+        let low = text.to_ascii_lowercase();
+        let mut found = Vec::new();
+        for keyword in
+            ["pass", "pwd", "secret", "token", "key", "auth", "bearer", "basic", "://", "curl", "identified by"]
+        {
+            for (at, _) in low.match_indices(keyword) {
+                candidates(text.as_bytes(), at..at + keyword.len(), &mut found);
+            }
+        }
+        found.iter().filter_map(|c| score(text.as_bytes(), c, false)).map(|s| s.log_odds).max_by(f32::total_cmp)
+    }
+
+    fn level(text: &str) -> Option<Confidence> {
+        best(text).and_then(confidence)
+    }
+
+    /// Random characters, the same in every run.
+    fn random(alphabet: &str, length: usize, seed: u64) -> String {
+        let alphabet: Vec<char> = alphabet.chars().collect();
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        (0..length)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                alphabet[(state >> 33) as usize % alphabet.len()]
+            })
+            .collect()
+    }
+
+    const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    const HEX: &str = "0123456789abcdef";
+
+    #[test]
+    fn random_values_of_credentials_are_shown() {
+        for seed in 1..6 {
+            let (long, hex) = (random(ALNUM, 24, seed), random(HEX, 40, seed));
+            for text in [
+                format!("password = \"{long}\""),
+                format!("DB_PASSWORD={long}"),
+                format!("  \"api_key\": \"{hex}\","),
+                format!("const authToken = '{long}';"),
+                format!("client.setApiKey(\"{long}\");"),
+                format!("postgres://app:{long}@db/app"),
+                format!("Authorization: Bearer {long}"),
+                format!("<password>{long}</password>"),
+                format!("export GITHUB_TOKEN={hex}"),
+            ] {
+                assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn passwords_made_of_words_are_shown_in_a_configuration() {
+        for value in ["hunter2", "Summer2024!", "Tr0ub4dor&3", "blue-horse-seven-lamps", "Winter@2019"] {
+            for text in
+                [format!("password: {value}"), format!("DB_PASSWORD={value}"), format!("password = \"{value}\"")]
+            {
+                assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn dummies_are_not_shown() {
+        for text in [
+            "password = \"password\"",
+            "user = User(name='test', password='password')",
+            "secret: \"secret\"",
+            "password = 'test'",
+            "api_key = \"YOUR_API_KEY\"",
+            "token: '<your-token>'",
+            "password: changeme",
+        ] {
+            assert!(level(text) < Some(Confidence::Medium), "{text}: {:?}", best(text));
+        }
+    }
+
+    #[test]
+    fn code_is_silent() {
+        let hash = random(HEX, 40, 9);
+        for text in [
+            "token = getToken()".to_owned(),
+            "key: string;".to_owned(),
+            "password: config.password,".to_owned(),
+            "this.secret = secret;".to_owned(),
+            "secret = os.environ[\"APP_SECRET\"]".to_owned(),
+            "const key = `${prefix}-${id}`;".to_owned(),
+            "\"forgot_password\": \"Forgot your password?\"".to_owned(),
+            "token_url = \"https://login.example.org/oauth/token\"".to_owned(),
+            "foreign_key: 'account_id'".to_owned(),
+            "for key, value in items.items():".to_owned(),
+            format!("public_key_hash = \"{hash}\""),
+            format!("keyword: {hash}"),
+        ] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+    }
+
+    #[test]
+    fn an_explained_score_is_the_same_score() {
+        let text = format!("password = \"{}\"", random(ALNUM, 16, 3));
+        let mut found = Vec::new();
+        candidates(text.as_bytes(), 0..4, &mut found);
+        let plain = score(text.as_bytes(), &found[0], false).expect("a score");
+        let explained = score(text.as_bytes(), &found[0], true).expect("a score");
+        assert_eq!(plain.log_odds, explained.log_odds);
+        assert!(plain.contributions.is_empty() && !explained.contributions.is_empty());
+    }
+
+    #[test]
+    fn the_kind_of_file_counts() {
+        assert!(path_adjustment(b"config/.env") > 0.0);
+        for path in ["yarn.lock", "web/i18n/de.json", "app.min.js", "tests/login_test.py", "docs/guide.md"] {
+            assert!(path_adjustment(path.as_bytes()) < 0.0, "{path}");
+        }
+        assert_eq!(path_adjustment(b"src/main.c"), 0.0);
+    }
+
+    #[test]
+    fn any_bytes_are_survived() {
+        let alphabet = "\"'`\\=:<>()[]{}$%&;, \n\r\t-_./|!*#@?+ABCpasswordTOKENkey0123é";
+        for seed in 1..4000 {
+            let text = random(alphabet, (seed % 90) as usize + 8, seed);
+            for end in [4, text.len() / 2, text.len()] {
+                let mut found = Vec::new();
+                candidates(text.as_bytes(), end.saturating_sub(3)..end, &mut found);
+                for c in &found {
+                    let _ = score(text.as_bytes(), c, seed % 2 == 0);
+                }
+            }
+            best(&format!("password{text}"));
+            best(&format!("\"token{text}://{text}@x curl -u {text} Basic {text}"));
+        }
+    }
 }

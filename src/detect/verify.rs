@@ -4,8 +4,9 @@ use std::{ops::Range, sync::Arc};
 
 use regex::bytes::Regex;
 
-use super::{Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder, score};
-use crate::rule::{Confidence, Kind, Rule};
+use super::{Match, prefilter::Hit, assignment, checksum::Checksum, entropy, near, placeholder::placeholder, score};
+use crate::rule::schema::NEIGHBOURS;
+use crate::rule::{Confidence, Kind, Reach, Rule};
 
 /// What share of a random value's entropy a token must show that stands by its format.
 const TOKEN_ENTROPY: f64 = 0.6;
@@ -51,6 +52,27 @@ impl Outcome {
     }
 }
 
+/// A cheap look at the bytes around a hit: whether the rule can match there at all.
+///
+/// A token cannot start inside a word, and a provider's word does not start inside another one
+/// (`kagi` in `packaging`), unless a capital letter starts it (`myDatadogKey`).
+pub(super) fn can_start(rule: &Rule, haystack: &[u8], hit: &Hit) -> bool {
+    if rule.kind != Kind::Token {
+        return true;
+    }
+    if rule.near {
+        let first = haystack[hit.start];
+        return match haystack[..hit.start].last() {
+            Some(before) if before.is_ascii_alphabetic() && first.is_ascii_alphabetic() => {
+                before.is_ascii_lowercase() && first.is_ascii_uppercase() || escaped_before(haystack, hit.start)
+            }
+            _ => true,
+        };
+    }
+    // Where the keyword starts every match, the byte before it decides.
+    !matches!(rule.reach, Reach::Line { before: NEIGHBOURS, .. }) || !word_before(haystack, hit.start)
+}
+
 /// Runs an expression over a window. With a hit (its place in the window), a match must contain it,
 /// unless the rule only wants it near.
 pub(super) fn expression(
@@ -89,18 +111,42 @@ pub(super) fn expression(
 }
 
 /// Runs the detector of assignments over a window.
-pub(super) fn assignment(window: &[u8], hit: Range<usize>, explain: bool, emit: &mut impl FnMut(Outcome)) {
+pub(super) fn assignment(
+    window: &[u8],
+    hit: Range<usize>,
+    prefixes: &[String],
+    explain: bool,
+    emit: &mut impl FnMut(Outcome),
+) {
     let mut candidates = Vec::new();
     assignment::candidates(window, hit, &mut candidates);
     for candidate in candidates {
         let secret = candidate.value.clone();
         let span = candidate.name.start.min(secret.start)..candidate.name.end.max(secret.end);
+        if starts_like_token(&window[secret.clone()], prefixes) {
+            let verdict = Err("it starts like a token with a format of its own and has not that format");
+            emit(Outcome { span, secret, verdict, contributions: Vec::new() });
+            continue;
+        }
         let (verdict, contributions) = match score::score(window, &candidate, explain) {
             Some(score) => (Ok(Certainty::Scored(score.log_odds)), score.contributions),
             None => (Err("the value cannot be a credential"), Vec::new()),
         };
         emit(Outcome { span, secret, verdict, contributions });
     }
+}
+
+/// What a rule's tokens start with, where that is unmistakable: at least four characters, not all letters.
+pub(super) fn prefixes(rule: &Arc<Rule>) -> impl Iterator<Item = &String> {
+    let starts = rule.kind == Kind::Token && !rule.near && matches!(rule.reach, Reach::Line { before: NEIGHBOURS, .. });
+    rule.keywords.iter().filter(move |k| starts && k.len() >= 4 && !k.bytes().all(|b| b.is_ascii_alphabetic()))
+}
+
+/// Whether a value starts with one of these (sorted, lower case): then it is for that rule to judge.
+fn starts_like_token(value: &[u8], prefixes: &[String]) -> bool {
+    let head = value[..value.len().min(24)].to_ascii_lowercase();
+    let end = prefixes.partition_point(|p| p.as_bytes() <= head.as_slice());
+    prefixes[..end].iter().rev().take_while(|p| p.as_bytes().first() == head.first()).any(|p| head.starts_with(p.as_bytes()))
 }
 
 /// The group of a match that holds the secret.
@@ -166,6 +212,20 @@ fn stands_alone(rule: &Rule, window: &[u8], span: &Range<usize>) -> bool {
     !touched_before(rule, window, span.start) && !touched_after(rule, window, span.end)
 }
 
+/// Whether a word touches this place from before.
+fn word_before(text: &[u8], start: usize) -> bool {
+    is_word(text[start]) && text[..start].last().is_some_and(|b| is_word(*b)) && !escaped_before(text, start)
+}
+
+/// `\n` in an escaped string and `%3D` in a URL end a word, too.
+fn escaped_before(text: &[u8], start: usize) -> bool {
+    let [.., third, second, before] = text[start.saturating_sub(3)..start] else {
+        return matches!(text[..start], [b'\\', b'n' | b'r' | b't']);
+    };
+    second == b'\\' && matches!(before, b'n' | b'r' | b't')
+        || third == b'%' && second.is_ascii_hexdigit() && before.is_ascii_hexdigit()
+}
+
 fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
@@ -176,13 +236,7 @@ fn touched_before(rule: &Rule, window: &[u8], start: usize) -> bool {
         return false;
     }
     if is_word(before) {
-        // `\n` in an escaped string and `%3D` in a URL end a word, too.
-        let escaped = matches!(before, b'n' | b'r' | b't') && start >= 2 && window[start - 2] == b'\\';
-        let percent = start >= 3
-            && window[start - 3] == b'%'
-            && window[start - 2].is_ascii_hexdigit()
-            && before.is_ascii_hexdigit();
-        return !escaped && !percent;
+        return !escaped_before(window, start);
     }
     // A joiner extends the token only if the token's alphabet has it and more of it stands before.
     matches!(before, b'-' | b'+')

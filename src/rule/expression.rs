@@ -8,13 +8,18 @@ use regex_syntax::{
     hir::{Class, Hir, HirKind},
 };
 
+/// How many bytes a class may have for each of them to be spelled out.
+const FEW: usize = 12;
+
 /// A parsed expression.
 #[derive(Debug)]
 pub struct Expression(Hir);
 
-/// One step of an expression: a byte known up to ASCII case, or something else with a length.
+/// One step of an expression: a byte known up to ASCII case, one of a few, or something else with a length.
 enum Step {
     Byte(u8),
+    /// At most [`FEW`] bytes.
+    Few(Vec<u8>),
     Other { max: Option<usize> },
 }
 
@@ -70,12 +75,12 @@ impl Expression {
             let mut before = Some(0usize);
             let mut found = None;
             for at in 0..steps.len() {
-                if keywords.iter().any(|k| spells(&steps[at..], k.as_bytes())) {
+                if spells(&steps[at..], keywords) {
                     found = before;
                     break;
                 }
                 before = match &steps[at] {
-                    Step::Byte(_) => before.map(|b| b + 1),
+                    Step::Byte(_) | Step::Few(_) => before.map(|b| b + 1),
                     Step::Other { max } => before.zip(*max).map(|(b, m)| b + m),
                 };
             }
@@ -116,8 +121,9 @@ fn push_steps(hir: &Hir, out: &mut Vec<Step>) {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
         HirKind::Literal(literal) => out.extend(literal.0.iter().map(|b| Step::Byte(b.to_ascii_lowercase()))),
-        HirKind::Class(class) => out.push(match folded_byte(class) {
-            Some(b) => Step::Byte(b),
+        HirKind::Class(class) => out.push(match folded_bytes(class).as_deref() {
+            Some([byte]) => Step::Byte(*byte),
+            Some(few) => Step::Few(few.to_vec()),
             None => Step::Other { max: hir.properties().maximum_len() },
         }),
         HirKind::Capture(c) => push_steps(&c.sub, out),
@@ -131,24 +137,43 @@ fn push_steps(hir: &Hir, out: &mut Vec<Step>) {
     }
 }
 
-/// The byte that a class stands for up to ASCII case, if it is only that.
-fn folded_byte(class: &Class) -> Option<u8> {
-    let bytes: Vec<u8> = match class {
-        Class::Bytes(c) => c.ranges().iter().take(3).flat_map(|r| (r.start()..=r.end()).take(3)).collect(),
+/// The bytes that a class stands for up to ASCII case, if they are few.
+fn folded_bytes(class: &Class) -> Option<Vec<u8>> {
+    let mut bytes: Vec<u8> = match class {
+        Class::Bytes(c) => c.ranges().iter().flat_map(|r| r.start()..=r.end()).take(2 * FEW + 1).collect(),
         Class::Unicode(c) => {
-            let chars: Vec<char> = c.ranges().iter().take(3).flat_map(|r| (r.start()..=r.end()).take(3)).collect();
-            chars.into_iter().map(|c| u8::try_from(c).ok().filter(u8::is_ascii)).collect::<Option<_>>()?
+            let chars = c.ranges().iter().flat_map(|r| r.start()..=r.end()).take(2 * FEW + 1);
+            chars.map(|c| u8::try_from(c).ok().filter(u8::is_ascii)).collect::<Option<_>>()?
         }
     };
-    match bytes[..] {
-        [b] => Some(b.to_ascii_lowercase()),
-        [a, b] if a.eq_ignore_ascii_case(&b) => Some(a.to_ascii_lowercase()),
-        _ => None,
-    }
+    bytes.iter_mut().for_each(|b| *b = b.to_ascii_lowercase());
+    bytes.sort_unstable();
+    bytes.dedup();
+    (1..=FEW).contains(&bytes.len()).then_some(bytes)
 }
 
-fn spells(steps: &[Step], word: &[u8]) -> bool {
-    steps.len() >= word.len() && word.iter().zip(steps).all(|(w, s)| matches!(s, Step::Byte(b) if b == w))
+/// Whether one of the keywords starts here, whatever the classes on the way stand for.
+fn spells(steps: &[Step], keywords: &[String]) -> bool {
+    fn go(steps: &[Step], done: &mut Vec<u8>, keywords: &[String]) -> bool {
+        if keywords.iter().any(|k| k.as_bytes() == done.as_slice()) {
+            return true;
+        }
+        if !keywords.iter().any(|k| k.as_bytes().starts_with(done)) {
+            return false;
+        }
+        let few = match steps.first() {
+            Some(Step::Byte(b)) => std::slice::from_ref(b),
+            Some(Step::Few(few)) => few.as_slice(),
+            _ => return false,
+        };
+        few.iter().all(|b| {
+            done.push(*b);
+            let found = go(&steps[1..], done, keywords);
+            done.pop();
+            found
+        })
+    }
+    go(steps, &mut Vec::new(), keywords)
 }
 
 fn requires(hir: &Hir, keywords: &[String]) -> bool {
@@ -158,13 +183,13 @@ fn requires(hir: &Hir, keywords: &[String]) -> bool {
         HirKind::Repetition(r) if r.min > 0 => requires(&r.sub, keywords),
         HirKind::Concat(all) => {
             let steps = steps(hir);
-            (0..steps.len()).any(|at| keywords.iter().any(|k| spells(&steps[at..], k.as_bytes())))
+            (0..steps.len()).any(|at| spells(&steps[at..], keywords))
                 || all.iter().any(|h| requires(h, keywords))
                 || around_alternation(all, keywords)
         }
         _ => {
             let steps = steps(hir);
-            (0..steps.len()).any(|at| keywords.iter().any(|k| spells(&steps[at..], k.as_bytes())))
+            (0..steps.len()).any(|at| spells(&steps[at..], keywords))
         }
     }
 }
@@ -183,7 +208,7 @@ fn around_alternation(all: &[Hir], keywords: &[String]) -> bool {
                 all[..i].iter().for_each(|h| push_steps(h, &mut joined));
                 push_steps(option, &mut joined);
                 all[i + 1..].iter().for_each(|h| push_steps(h, &mut joined));
-                (0..joined.len()).any(|at| keywords.iter().any(|k| spells(&joined[at..], k.as_bytes())))
+                (0..joined.len()).any(|at| spells(&joined[at..], keywords))
             })
     })
 }

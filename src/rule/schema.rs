@@ -15,6 +15,8 @@ const SHORTEST_KEYWORD: usize = 3;
 const DEFAULT_REACH: usize = 1024;
 /// The most that `reach` may ask for, in bytes.
 const LONGEST_REACH: usize = 1 << 16;
+/// Bytes on either side of a match that decide whether it stands alone.
+pub const NEIGHBOURS: u32 = 4;
 /// How far a `near` word may stand from its token, in bytes.
 const NEAR: usize = 256;
 
@@ -574,10 +576,9 @@ fn reach_of(expression: &Expression, keywords: &[String], near: bool, may_span: 
     if keywords.is_empty() || !expression.requires_one_of(keywords) {
         return Reach::Whole;
     }
-    // One byte more on either side, for the look at the neighbours.
     let longest = expression.max_len().unwrap_or(limit).min(limit);
-    let before = expression.max_before(keywords).unwrap_or(longest).min(longest) as u32 + 2;
-    let after = longest as u32 + 2;
+    let before = expression.max_before(keywords).unwrap_or(longest).min(longest) as u32 + NEIGHBOURS;
+    let after = longest as u32 + NEIGHBOURS;
     if may_span && expression.spans_lines() { Reach::Span { before, after } } else { Reach::Line { before, after } }
 }
 

@@ -135,6 +135,7 @@ pub enum ObjectFormat {
 
 impl ObjectFormat {
     /// Length of an object id in bytes.
+    #[allow(clippy::len_without_is_empty)]
     pub fn len(self) -> usize {
         match self {
             ObjectFormat::Sha1 => 20,
@@ -550,9 +551,16 @@ impl Repository {
             None => self.program().read(oid),
         };
         match read {
+            Err(ReadError::Missing) if self.has_file_of(oid) => Err(ReadError::Corrupt("its file is damaged".into())),
             Err(ReadError::Missing) if self.is_partial() => Err(ReadError::Promised),
             read => read,
         }
+    }
+
+    /// Whether there is a file for an object; of one that does not decode git says that it is missing.
+    fn has_file_of(&self, oid: Oid) -> bool {
+        let hex = oid.to_string();
+        self.object_dirs().iter().any(|dir| dir.join(&hex[..2]).join(&hex[2..]).exists())
     }
 
     /// Whether an object is there.
@@ -616,6 +624,7 @@ impl Repository {
         };
         let mut changes = match changes {
             Ok(changes) => changes,
+            Err(e @ IndexError::Corrupt(_)) => return Err(self.index_error(&e, "")),
             Err(e) => self.program().changes(tree).map_err(|why| self.index_error(&e, &why))?,
         };
         for (folder, oid, why) in std::mem::take(&mut changes.unread) {
@@ -657,7 +666,8 @@ impl Repository {
     fn index_error(&self, ours: &IndexError, theirs: &str) -> Error {
         let why = match ours {
             IndexError::Unsupported(what) => format!("{what}; git says: {theirs}"),
-            IndexError::Corrupt(what) => format!("{what}; git says: {theirs}"),
+            // git does not notice everything; what it makes of a damaged index is not asked.
+            IndexError::Corrupt(what) => (*what).to_owned(),
             IndexError::Io(e) => e.to_string(),
         };
         Error::new(format!("cannot read the index {}", self.layout.index.display()))
@@ -672,6 +682,7 @@ impl Repository {
     pub fn tracked(&self) -> Result<Tracked> {
         match self.native_tracked() {
             Ok(tracked) => Ok(tracked),
+            Err(e @ IndexError::Corrupt(_)) => Err(self.index_error(&e, "")),
             Err(e) => self.program().tracked().map_err(|why| self.index_error(&e, &why)),
         }
     }
@@ -694,7 +705,7 @@ impl Repository {
     /// The file of a user's own ignore rules, and the repository's.
     pub(crate) fn exclude_files(&self) -> Vec<PathBuf> {
         let global = match self.config("core.excludesfile") {
-            Some(path) => expand_home(path.as_ref()),
+            Some(path) => expand_home(path.as_bstr()),
             None => env::var_os("XDG_CONFIG_HOME")
                 .filter(|v| !v.is_empty())
                 .map(PathBuf::from)

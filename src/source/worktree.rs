@@ -211,7 +211,7 @@ impl Worktree {
         let range = tree.tracked.below(0..tree.tracked.len(), &at);
         visit.is_root = at.is_empty();
         for file in range.clone().map(|i| tree.tracked.get(i)).filter(|f| f.is_submodule() && !f.skip_worktree) {
-            report_submodule(&tree, file.path, &at, visit.shown.as_ref(), sink);
+            report_submodule(&tree, file.path, &at, visit.shown.as_bstr(), sink);
         }
         visit.inside = Some(Inside { tree, above, path: at, range, is_named: true });
         Ok(Some(visit))
@@ -221,7 +221,7 @@ impl Worktree {
 /// A submodule that is not checked out is a gap.
 fn report_submodule(tree: &Tree, path: &BStr, folder: &[u8], shown: &BStr, sink: &dyn Sink) {
     if fs::symlink_metadata(tree.root.join(path.to_path_lossy()).join(".git")).is_err() {
-        let place = [shown.as_bytes(), path[folder.len()..].as_bytes()].concat();
+        let place = [shown.as_bytes(), &path[folder.len()..]].concat();
         sink.gap(Gap::new(GapKind::Submodule, place, "the submodule is not checked out"));
     }
 }
@@ -324,7 +324,7 @@ impl<'a> Walk<'a> {
                 }
                 continue;
             }
-            if !kind.is_file() && !(kind.is_symlink() && inside.is_some()) {
+            if !(kind.is_file() || kind.is_symlink() && inside.is_some()) {
                 continue;
             }
             let is_wanted = inside.is_none_or(|(inside, folder)| {
@@ -361,15 +361,16 @@ impl<'a> Walk<'a> {
             None => None,
             Some((inside, folder)) => {
                 let tracked = &inside.tree.tracked;
-                let is_submodule = tracked.find(inside.range.clone(), path).is_some_and(|file| file.is_submodule());
-                let end = path.len();
+                let name_end = path.len();
                 path.push(b'/');
                 let range = tracked.below(inside.range.clone(), path);
-                path.truncate(end);
-                if range.is_empty() && !is_submodule && folder.ignores(path, true) {
-                    return None;
+                if range.is_empty() {
+                    let plain = &path[..name_end];
+                    let submodule = tracked.find(inside.range.clone(), plain).filter(|file| file.is_submodule());
+                    if submodule.is_none() && folder.ignores(plain, true) {
+                        return None;
+                    }
                 }
-                path.push(b'/');
                 Some(Inside {
                     tree: Arc::clone(&inside.tree),
                     above: Some(Arc::clone(folder)),

@@ -6,12 +6,16 @@
 //! The checksum at its end is not verified; git does not do so either, and it would cost more than
 //! everything else here.
 
-use std::{cmp::Ordering, fs, io, path::Path};
+use std::{cmp::Ordering, fs::File, io, path::Path};
 
 use bstr::{BString, ByteSlice};
+use memmap2::Mmap;
 
 use super::{ReadError, TreeEntry};
 use crate::source::oid::Oid;
+
+/// As deep as git goes (`core.maxTreeDepth`).
+const DEEPEST: usize = 2048;
 
 pub(crate) const MODE_TREE: u32 = 0o040000;
 pub(crate) const MODE_LINK: u32 = 0o120000;
@@ -40,7 +44,8 @@ pub(crate) struct Entry {
 
 /// An index file in memory.
 pub(crate) struct IndexFile {
-    data: Vec<u8>,
+    /// `None` if there is no file.
+    map: Option<Mmap>,
     version: u32,
     count: u32,
     hash_len: usize,
@@ -58,20 +63,21 @@ struct CacheNode {
 impl IndexFile {
     /// Reads an index; one that does not exist is empty.
     pub(crate) fn read(path: &Path, hash_len: usize) -> Result<IndexFile, IndexError> {
-        let data = match fs::read(path) {
-            Ok(data) => data,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+        let map = match map(path) {
+            Ok(map) => map,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             Err(e) => return Err(IndexError::Io(e)),
         };
-        let mut index = IndexFile { data, version: 2, count: 0, hash_len, cache: None };
-        if index.data.is_empty() {
+        let mut index = IndexFile { map, version: 2, count: 0, hash_len, cache: None };
+        let data = index.data();
+        if data.is_empty() {
             return Ok(index);
         }
-        if index.data.len() < 12 + hash_len || !index.data.starts_with(b"DIRC") {
+        if data.len() < 12 + hash_len || !data.starts_with(b"DIRC") {
             return Err(IndexError::Corrupt("it does not begin as an index does"));
         }
-        index.version = be32(&index.data, 4).unwrap_or(0);
-        index.count = be32(&index.data, 8).unwrap_or(0);
+        let (version, count) = (be32(data, 4).unwrap_or(0), be32(data, 8).unwrap_or(0));
+        (index.version, index.count) = (version, count);
         if !(2..=4).contains(&index.version) {
             return Err(IndexError::Unsupported(format!("index version {}", index.version)));
         }
@@ -87,33 +93,40 @@ impl IndexFile {
         Ok(index)
     }
 
+    fn data(&self) -> &[u8] {
+        self.map.as_deref().unwrap_or_default()
+    }
+
     /// Where the entries end, if git has written it down.
     fn end_of_entries(&self) -> Option<usize> {
-        let start = self.data.len().checked_sub(self.hash_len + 12 + self.hash_len)?;
+        let data = self.data();
+        let start = data.len().checked_sub(self.hash_len + 12 + self.hash_len)?;
         let size = 4 + self.hash_len as u32;
-        if self.data.get(start..start + 4)? != b"EOIE" || be32(&self.data, start + 4)? != size {
+        if data.get(start..start + 4)? != b"EOIE" || be32(data, start + 4)? != size {
             return None;
         }
-        let at = be32(&self.data, start + 8)? as usize;
+        let at = be32(data, start + 8)? as usize;
         (12..=start).contains(&at).then_some(at)
     }
 
     fn read_extensions(&mut self, mut at: usize) -> Result<(), IndexError> {
-        let end = self.data.len() - self.hash_len;
+        let (mut cache, data) = (None, self.map.as_deref().unwrap_or_default());
+        let end = data.len() - self.hash_len;
         while at + 8 <= end {
-            let name = &self.data[at..at + 4];
-            let size = be32(&self.data, at + 4).unwrap_or(0) as usize;
-            let Some(body) = self.data.get(at + 8..at + 8 + size).filter(|_| at + 8 + size <= end) else {
+            let name = &data[at..at + 4];
+            let size = be32(data, at + 4).unwrap_or(0) as usize;
+            let Some(body) = data.get(at + 8..at + 8 + size).filter(|_| at + 8 + size <= end) else {
                 return Err(IndexError::Corrupt("an extension is cut off"));
             };
             match name {
-                b"TREE" => self.cache = CacheNode::parse(&mut { body }, self.hash_len, 0),
+                b"TREE" => cache = CacheNode::parse(&mut { body }, self.hash_len, 0),
                 b"sdir" => {}
                 _ if name[0].is_ascii_uppercase() => {}
                 _ => return Err(IndexError::Unsupported(format!("index extension {}", name.as_bstr()))),
             }
             at += 8 + size;
         }
+        self.cache = cache;
         Ok(())
     }
 
@@ -137,7 +150,7 @@ impl IndexFile {
 
     /// Size of the file, which bounds that of all paths together (but for version 4).
     pub(crate) fn bytes(&self) -> usize {
-        self.data.len()
+        self.data().len()
     }
 }
 
@@ -155,8 +168,7 @@ impl CacheNode {
             }
         };
         let count: usize = children.parse().ok()?;
-        // As many folders as a path can hold.
-        if depth > 2100 || count > rest.len() {
+        if depth > DEEPEST || count > rest.len() {
             return None;
         }
         let mut children = Vec::with_capacity(count);
@@ -170,6 +182,20 @@ impl CacheNode {
     fn child(&self, name: &[u8]) -> Option<&CacheNode> {
         self.children.iter().find(|c| c.name == name)
     }
+}
+
+/// Maps a file; nothing if it is empty.
+#[allow(unsafe_code)]
+fn map(path: &Path) -> io::Result<Option<Mmap>> {
+    let file = File::open(path)?;
+    if file.metadata()?.len() == 0 {
+        return Ok(None);
+    }
+    // SAFETY: git never changes an index in place: it writes a new file and renames it. Should
+    // somebody else cut the file off meanwhile, the process is ended by a signal, which in a hook
+    // stops the commit. Copying instead takes three times as long where the index is large, which is
+    // where the time of a hook goes.
+    Ok(Some(unsafe { Mmap::map(&file) }?))
 }
 
 fn be32(data: &[u8], at: usize) -> Option<u32> {
@@ -202,8 +228,37 @@ impl Cursor<'_> {
         Ok(true)
     }
 
+    /// Goes on by this many entries, without a look at those between.
+    fn skip(&mut self, count: u32) -> Result<(), IndexError> {
+        for _ in 1..count.min(self.left.saturating_add(1)) {
+            if self.index.version == 4 {
+                // Each path is made from the one before.
+                self.advance()?;
+            } else {
+                self.left -= 1;
+                self.next = self.after_next().ok_or(IndexError::Corrupt("an entry is cut off"))?;
+            }
+        }
+        self.advance()?;
+        Ok(())
+    }
+
+    /// Where the entry after the next one begins, before version 4.
+    fn after_next(&self) -> Option<usize> {
+        let data = self.index.data();
+        let mut at = self.next + 40 + self.index.hash_len;
+        let flags = be16(data, at)?;
+        at += if flags & 0x4000 == 0 { 2 } else { 4 };
+        let len = match usize::from(flags & 0xfff) {
+            0xfff => memchr::memchr(0, data.get(at..)?)?,
+            len => len,
+        };
+        Some(self.next + (at - self.next + len + 8) / 8 * 8)
+    }
+
     fn parse(&mut self) -> Option<()> {
-        let IndexFile { data, version, hash_len, .. } = self.index;
+        let IndexFile { version, hash_len, .. } = self.index;
+        let data = self.index.data();
         let data = &data[..data.len() - hash_len];
         let (start, mut at) = (self.next, self.next + 40);
         let oid = Oid::from_bytes(data.get(at..at + hash_len)?)?;
@@ -301,7 +356,8 @@ pub(crate) fn compare<'a>(
     tree: Option<Oid>,
     read_tree: &'a dyn Fn(Oid) -> Result<Vec<TreeEntry>, ReadError>,
 ) -> Result<Changes, IndexError> {
-    let mut walk = Comparison { cursor: index.entries()?, read_tree, prefix: Vec::new(), changes: Changes::default() };
+    let mut walk =
+        Comparison { cursor: index.entries()?, read_tree, prefix: Vec::new(), depth: 0, changes: Changes::default() };
     walk.cursor.advance()?;
     walk.folder(tree, index.cache.as_ref())?;
     Ok(walk.changes)
@@ -318,6 +374,7 @@ struct Comparison<'a> {
     cursor: Cursor<'a>,
     read_tree: &'a dyn Fn(Oid) -> Result<Vec<TreeEntry>, ReadError>,
     prefix: Vec<u8>,
+    depth: usize,
     changes: Changes,
 }
 
@@ -328,13 +385,12 @@ impl Comparison<'_> {
             && oid == cached
             && count > 0
         {
-            for _ in 0..count {
-                if !self.cursor.advance()? {
-                    break;
-                }
-            }
-            return Ok(());
+            return self.cursor.skip(count);
         }
+        if self.depth >= DEEPEST {
+            return Err(IndexError::Corrupt("its folders are too deep"));
+        }
+        self.depth += 1;
         let mut old = self.read(tree).into_iter().peekable();
         while !self.cursor.done && self.cursor.path.starts_with(&self.prefix) {
             let rest = &self.cursor.path[self.prefix.len()..];
@@ -363,6 +419,7 @@ impl Comparison<'_> {
         for entry in old {
             self.removed(entry);
         }
+        self.depth -= 1;
         Ok(())
     }
 
@@ -393,6 +450,11 @@ impl Comparison<'_> {
         if old == Some(new) {
             return;
         }
+        if self.depth >= DEEPEST {
+            let why = ReadError::Corrupt("its folders are too deep".into());
+            return self.changes.unread.push((self.prefix.clone().into(), new, why));
+        }
+        self.depth += 1;
         let mut old = self.read(old).into_iter().peekable();
         for entry in self.read(Some(new)) {
             let is_tree = entry.mode == MODE_TREE;
@@ -413,6 +475,7 @@ impl Comparison<'_> {
         for entry in old {
             self.removed(entry);
         }
+        self.depth -= 1;
     }
 
     /// Goes on to a name in the old tree; what is passed over is no longer in the index.

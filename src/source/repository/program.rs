@@ -10,7 +10,7 @@ use std::{
     cell::RefCell,
     env,
     ffi::OsStr,
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufReader, Read as _, Write as _},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread,
@@ -99,7 +99,7 @@ fn git(cwd: &Path) -> Command {
     git
 }
 
-fn run(mut command: Command, stdin: &[u8]) -> std::io::Result<Output> {
+fn run(mut command: Command, stdin: &[u8]) -> io::Result<Output> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let pipe = child.stdin.take();
@@ -120,9 +120,9 @@ fn message(output: &Output) -> String {
     line.unwrap_or("it failed without a word").trim().to_owned()
 }
 
-fn not_started(e: &std::io::Error) -> String {
+fn not_started(e: &io::Error) -> String {
     match e.kind() {
-        std::io::ErrorKind::NotFound => "there is no git program on the PATH; install git".into(),
+        io::ErrorKind::NotFound => "there is no git program on the PATH; install git".into(),
         _ => format!("the git program cannot be started: {e}"),
     }
 }
@@ -201,6 +201,9 @@ impl Program {
         if let Some(index) = &layout.environment.index_file {
             environment.push(("GIT_INDEX_FILE", index.clone().into_os_string()));
         }
+        if let Some(config) = &layout.environment.global_config {
+            environment.push(("GIT_CONFIG_GLOBAL", config.clone().into_os_string()));
+        }
         let own = layout.common_dir.join("objects");
         let others = layout.object_dirs.iter().filter(|dir| **dir != own);
         if let Ok(list) = env::join_paths(others) {
@@ -247,7 +250,7 @@ impl Program {
         command.arg(rev.to_os_str_lossy());
         let output = run(command, b"").ok().filter(|output| output.ok)?;
         // git before 2.30 repeats the end of options.
-        Oid::from_hex(bstr::ByteSlice::lines(&output.out[..]).last()?)
+        Oid::from_hex(output.out.lines().next_back()?)
     }
 
     pub(super) fn merge_bases(&self, a: Oid, b: Oid) -> Result<Vec<Oid>> {
@@ -256,7 +259,7 @@ impl Program {
         if !output.ok && !output.err.is_empty() {
             return Err(failed(message(&output)));
         }
-        Ok(bstr::ByteSlice::lines(&output.out[..]).filter_map(Oid::from_hex).collect())
+        Ok(output.out.lines().filter_map(Oid::from_hex).collect())
     }
 
     /// For each name the object it means, if it is there.
@@ -268,7 +271,7 @@ impl Program {
             let (oid, rest) = line.split_once_str(" ")?;
             ObjectKind::from_name(rest.split_str(" ").next()?).and(Oid::from_hex(oid))
         };
-        let mut found: Vec<_> = bstr::ByteSlice::lines(&out[..]).map(oid).collect();
+        let mut found: Vec<_> = out.lines().map(oid).collect();
         found.resize(names.len(), None);
         found
     }
@@ -289,14 +292,14 @@ impl Program {
         let mut refs = Vec::new();
         match self.ask(&["for-each-ref", "--format=%(objectname) %(refname)"], b"") {
             Ok(output) => {
-                for line in bstr::ByteSlice::lines(&output.out[..]) {
+                for line in output.out.lines() {
                     if let Some((oid, name)) = line.split_once_str(" ")
                         && let Some(target) = Oid::from_hex(oid)
                     {
                         refs.push(Ref { name: name.into(), target });
                     }
                 }
-                for line in bstr::ByteSlice::lines(&output.err[..]) {
+                for line in output.err.lines() {
                     if let Some(at) = line.find("broken ref ") {
                         gaps.push(Gap::new(GapKind::BrokenRef, &line[at + 11..], "git cannot read it"));
                     }
@@ -319,7 +322,7 @@ impl Program {
         let found = self.check(&names);
         refs.extend(names.into_iter().zip(found).filter_map(|(name, target)| Some(Ref { name, target: target? })));
         let stash = self.must(&["rev-list", "--walk-reflogs", "refs/stash", "--"], b"").unwrap_or_default();
-        let entries = bstr::ByteSlice::lines(&stash[..]).filter_map(Oid::from_hex);
+        let entries = stash.lines().filter_map(Oid::from_hex);
         refs.extend(entries.enumerate().map(|(n, target)| Ref { name: stash_name(n), target }));
         refs
     }
@@ -350,17 +353,18 @@ impl Program {
     /// The index against a tree (or against nothing).
     pub(super) fn changes(&self, tree: Option<Oid>) -> Result<Changes, String> {
         let tree = tree.map_or_else(|| self.format.empty_tree().to_owned(), |oid| oid.to_string());
-        let args = ["diff-index", "--cached", "--raw", "-z", "--no-renames", "--ita-invisible-in-index", &tree, "--"];
+        let args =
+            ["diff-index", "-r", "--cached", "--raw", "-z", "--no-renames", "--ita-invisible-in-index", &tree, "--"];
         let out = self.must(&args, b"")?;
         let (mut changes, mut fields) = (Changes::default(), out.split_str("\0"));
         let mut conflicts = false;
         while let (Some(numbers), Some(path)) = (fields.next(), fields.next()) {
             let numbers: Vec<&[u8]> = numbers.strip_prefix(b":").unwrap_or(numbers).split_str(" ").collect();
-            let [old_mode, mode, old, oid, status] = numbers[..] else {
+            let [old_mode, new_mode, old, oid, status] = numbers[..] else {
                 return Err("its output is not understood".into());
             };
             let mode = |text: &[u8]| text.to_str().ok().and_then(|m| u32::from_str_radix(m, 8).ok()).unwrap_or(0);
-            let (old_mode, mode) = (mode(old_mode), mode(numbers[1]));
+            let (old_mode, mode) = (mode(old_mode), mode(new_mode));
             let old = Oid::from_hex(old).filter(|o| !o.is_zero() && old_mode != MODE_GITLINK);
             let path = BString::from(path);
             match (status.first(), Oid::from_hex(oid)) {
@@ -430,7 +434,7 @@ impl Batch {
         writeln!(stdin, "{oid}").ok()?;
         stdin.flush().ok()?;
         let mut header = Vec::new();
-        self.stdout.read_until(b'\n', &mut header).ok()?;
+        io::BufRead::read_until(&mut self.stdout, b'\n', &mut header).ok()?;
         let header = header.strip_suffix(b"\n")?;
         let mut words = header.split_str(" ").skip(1);
         let kind = words.next()?;

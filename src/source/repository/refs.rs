@@ -198,6 +198,8 @@ impl Repository {
             Some(library) => library.revparse_single(rev).ok().and_then(|o| from_git2(o.id())),
             None => self.program().resolve(rev.as_bytes()),
         };
+        // A whole object id means itself, whether it is there or not.
+        let found = found.filter(|oid| Oid::from_hex(rev.as_bytes()).is_none() || self.has(*oid));
         found.ok_or_else(|| match Oid::from_hex(rev.as_bytes()) {
             Some(oid) if oid.is_zero() => Error::new(format!("the object id {rev} means \"nothing\""))
                 .help("a new branch has no earlier commit: give the new one alone, or with `--not --all`"),

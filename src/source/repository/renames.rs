@@ -5,7 +5,7 @@ use std::{
     hash::{DefaultHasher, Hasher},
 };
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
 
 use super::{
     ObjectKind, Repository,
@@ -39,8 +39,7 @@ pub(super) fn find(repo: &Repository, changes: &Changes) -> HashMap<usize, Oid> 
     new.retain(|&i| {
         let change = &changes.changed[i];
         let Some(candidates) = same.get_mut(&change.oid) else { return true };
-        let named =
-            candidates.iter().rposition(|&o| file_name(removed[o].path.as_ref()) == file_name(change.path.as_ref()));
+        let named = candidates.iter().rposition(|&o| file_name(&removed[o].path) == file_name(&change.path));
         let Some(old) = named.or(candidates.len().checked_sub(1)).map(|at| candidates.remove(at)) else { return true };
         used[old] = true;
         found.insert(i, removed[old].oid);
@@ -64,7 +63,7 @@ pub(super) fn find(repo: &Repository, changes: &Changes) -> HashMap<usize, Oid> 
         for (o, theirs) in &old {
             let likeness = chunks.likeness(theirs);
             if likeness >= LIKENESS {
-                let same_name = file_name(removed[*o].path.as_ref()) == file_name(change.path.as_ref());
+                let same_name = file_name(&removed[*o].path) == file_name(&change.path);
                 pairs.push((likeness, same_name, i, *o));
             }
         }
@@ -80,7 +79,7 @@ pub(super) fn find(repo: &Repository, changes: &Changes) -> HashMap<usize, Oid> 
     found
 }
 
-fn file_name(path: &BStr) -> &[u8] {
+fn file_name(path: &[u8]) -> &[u8] {
     path.rsplit_once_str("/").map_or(path, |(_, name)| name)
 }
 
