@@ -51,7 +51,9 @@ fetch() { git fetch --quiet --no-tags "$remote" "$@" 2>"$work/fetch"; }
 
 # Makes sure that a commit is there.
 need() { # COMMIT
-    has "$1" || fetch "$1" || true
+    local depth=()
+    if is_shallow; then depth=(--depth=1); fi
+    has "$1" || fetch ${depth[@]+"${depth[@]}"} "$1" || true
     has "$1"
 }
 
@@ -59,19 +61,21 @@ need() { # COMMIT
 is_open() { # ARGS of rev-list
     is_shallow || return 0
     git rev-list "$@" | sort >"$work/range"
-    sort "$(git rev-parse --git-path shallow)" | comm -12 - "$work/range" | { ! grep -q .; }
+    sort "$(git rev-parse --git-path shallow)" | comm -12 - "$work/range" >"$work/ends"
+    [ ! -s "$work/ends" ]
 }
 
 # Deepens the clone until a range lies open.
-deepen() { # ARGS of rev-list
+deepen() { # COMMIT or ^COMMIT ...
     local by
     for by in 100 1000 10000; do
         is_open "$@" && return 0
         echo "The clone is too shallow: fetching $by more commits"
-        fetch --deepen="$by" || break
+        # By name: the heads of pull requests are on no branch of the remote.
+        fetch --deepen="$by" "${@#^}" || break
     done
     is_open "$@" && return 0
-    fetch --unshallow || true
+    fetch --unshallow "${@#^}" || true
     is_open "$@"
 }
 
@@ -87,7 +91,9 @@ beyond_default() { # COMMIT
         revs=("$1")
         return
     fi
-    fetch "+refs/heads/$default:refs/remotes/$remote/$default" || true
+    local depth=()
+    if is_shallow; then depth=(--depth=1); fi
+    fetch ${depth[@]+"${depth[@]}"} "+refs/heads/$default:refs/remotes/$remote/$default" || true
     if has "refs/remotes/$remote/$default"; then
         revs=("^$(git rev-parse "refs/remotes/$remote/$default")" "$1")
     else

@@ -402,12 +402,12 @@ fn fit(rows: &[Row], bins: &Bins, weights: &[f32], o: &Options) -> Model {
         let used: Vec<usize> = (0..COUNT).filter(|f| !bins.edges[*f].is_empty() && random.below(100) < 60).collect();
         let mut tree: Vec<Node> = Vec::new();
         grow(&mut tree, members.clone(), bins, &used, &grad, &hess, o, o.depth);
-        for i in 0..rows.len() {
+        for (sum, row) in raw.iter_mut().zip(&bins.rows) {
             let mut n = 0;
             while tree[n].feature != usize::MAX {
-                n = if bins.rows[i][tree[n].feature] <= tree[n].bin { tree[n].left } else { tree[n].right };
+                n = if row[tree[n].feature] <= tree[n].bin { tree[n].left } else { tree[n].right };
             }
-            raw[i] += tree[n].value;
+            *sum += tree[n].value;
         }
         trees.push(tree);
     }

@@ -41,6 +41,8 @@ const ASSIGNMENT_LINES: usize = 1;
 
 /// What it takes from an assignment's log-odds that it names a provider and has not its format.
 const FOREIGN_FORMAT: f32 = 4.0;
+/// At most so much is left of it: counted, shown on demand.
+const UNLIKELY: f32 = -1.0;
 /// Values of fewer bytes are not expected to have a provider's format.
 const FORMATTED: usize = 12;
 
@@ -209,7 +211,7 @@ impl Detector {
             if let Certainty::Scored(log_odds) = &mut found.certainty
                 && self.names_a_provider(haystack, seen, &found.span, &found.secret)
             {
-                *log_odds -= FOREIGN_FORMAT;
+                *log_odds = (*log_odds - FOREIGN_FORMAT).min(UNLIKELY);
             }
         }
         verify::resolve(&self.rules, haystack, matches)

@@ -118,10 +118,8 @@ fn finds(detector: &Detector, number: u32, text: &str) -> bool {
     matches.iter().any(|m| {
         m.rule == number
             && match m.certainty {
-                Certainty::Fixed(confidence) => confidence >= keysift::detect::DEFAULT_CONFIDENCE,
-                Certainty::Scored(log_odds) => {
-                    score::confidence(log_odds).is_some_and(|c| c >= keysift::detect::DEFAULT_CONFIDENCE)
-                }
+                Certainty::Fixed(_) => true,
+                Certainty::Scored(log_odds) => score::confidence(log_odds).is_some_and(|c| c >= keysift::detect::DEFAULT_CONFIDENCE),
             }
     })
 }

@@ -648,11 +648,9 @@ impl Finder<'_, '_> {
                 b'\\' if matches!(at(w, j + 1), b'"' | b'\'' | b'n' | b'r') => break,
                 b'%' if encoded && w[j..].starts_with(b"%26") => break,
                 b'&' if query || w[j..].starts_with(b"&quot;") => break,
-                b'(' | b'[' | b'{' if !line => {
-                    if w[i] != b'$' && w[i] != b'{' && w[i] != b'%' {
-                        j += 1;
-                        break;
-                    }
+                b'(' | b'[' | b'{' if !line && !matches!(w[i], b'$' | b'{' | b'%') => {
+                    j += 1;
+                    break;
                 }
                 b',' | b';' | b')' | b']' if !line => break,
                 b'}' if !line && w[i] != b'$' && w[i] != b'{' => break,
@@ -821,7 +819,7 @@ impl Finder<'_, '_> {
         let after = blanks(w, e + usize::from(quoted));
         if matches!(at(w, after), b':' | b'=') && e > s {
             let key = &w[s..e];
-            return self.named_value(key, after + 1 + usize::from(at(w, after + 1) == b'>'));
+            self.named_value(key, after + 1 + usize::from(at(w, after + 1) == b'>'));
         }
     }
 

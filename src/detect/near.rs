@@ -89,7 +89,14 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
     if lines == 0 && word.end <= span.start {
         return if between.len() <= GAP { Ok(true) } else { Err("the provider's word stands too far away") };
     }
-    if CREDENTIAL.iter().any(|w| contains(before, w)) { Ok(true) } else { Ok(false) }
+    // `<datadogToken>` above the value says as much as `token` before it.
+    let word_line = {
+        let start = memchr::memrchr(b'\n', &window[..word.start]).map_or(0, |at| at + 1);
+        let end = memchr::memchr(b'\n', &window[word.end..]).map_or(window.len(), |at| word.end + at);
+        &window[start..end]
+    };
+    let above = lines == 1 && word.end <= span.start;
+    Ok(CREDENTIAL.iter().any(|w| contains(before, w) || above && contains(word_line, w)))
 }
 
 /// Whether a value is an identifier or words: few digits, and letters that read like words.

@@ -5,7 +5,10 @@
 
 use regex_syntax::{
     ParserBuilder,
-    hir::{Class, Hir, HirKind},
+    hir::{
+        Class, Hir, HirKind,
+        literal::{ExtractKind, Extractor},
+    },
 };
 
 /// How many bytes a class may have for each of them to be spelled out.
@@ -67,6 +70,9 @@ impl Expression {
 
     /// The most bytes of a match that can stand before one of the keywords, if that is bounded.
     pub fn max_before(&self, keywords: &[String]) -> Option<usize> {
+        if self.starts_with_one_of(keywords) {
+            return Some(0);
+        }
         let all = self.max_len();
         let branches = branches(&self.0);
         let mut most = 0;
@@ -87,6 +93,16 @@ impl Expression {
             most = most.max(found.or(all)?);
         }
         Some(most)
+    }
+
+    /// Whether every match starts with one of the keywords, in any case.
+    fn starts_with_one_of(&self, keywords: &[String]) -> bool {
+        let prefixes = Extractor::new().kind(ExtractKind::Prefix).extract(&self.0);
+        let starts = |literal: &[u8]| {
+            let folded = literal.to_ascii_lowercase();
+            keywords.iter().any(|k| folded.starts_with(k.as_bytes()))
+        };
+        prefixes.literals().is_some_and(|all| !all.is_empty() && all.iter().all(|l| starts(l.as_bytes())))
     }
 
     /// Literals (lower case, at least `shortest` bytes) of which every match contains one; the
