@@ -161,11 +161,14 @@ case $mode in
 esac
 
 status=0
+rm -f "$sarif"
 "$keysift" "${what[@]}" --format sarif --output "$sarif" || status=$?
 case $status in
-    0 | 1 | 3) output sarif-path "$sarif" ;;
+    0 | 1 | 3) ;;
     *) fail "keysift ended with status $status" ;;
 esac
+[ -s "$sarif" ] || fail "keysift wrote no report to $sarif"
+output sarif-path "$sarif"
 
 # Once more for the eyes: the same input gives the same findings.
 "$keysift" "${what[@]}" --format jsonl --output "$work/findings" || [ $? -eq $status ]

@@ -1,7 +1,9 @@
 //! The command line: flags into options, one file a command. Everything that knows the terminal, the
 //! environment and the exit status is here.
 
+mod baseline;
 mod completions;
+mod config;
 mod explain;
 mod rules;
 mod scan;
@@ -42,6 +44,10 @@ enum Command {
     Scan(Box<scan::Args>),
     /// List, show and test rules
     Rules(rules::Args),
+    /// Keep the known findings in a file, so that only new ones count
+    Baseline(Box<baseline::Args>),
+    /// Check and show the configuration
+    Config(config::Args),
     /// Say why a line was or was not found
     Explain(explain::Args),
     /// Print a shell completion script
@@ -64,6 +70,8 @@ pub(crate) fn main() -> ExitCode {
     let done = match cli.command {
         Command::Scan(args) => scan::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Baseline(args) => baseline::run(&args),
+        Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),

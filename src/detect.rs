@@ -161,7 +161,18 @@ impl Detector {
         prefixes.sort_unstable();
         prefixes.dedup();
         let expressions = rules.iter().map(|_| OnceLock::new()).collect();
-        Ok(Detector { prefilter: Prefilter::new(&distinct), checksums, expressions, uses, wide, names, whole, prefixes, reach, rules })
+        Ok(Detector {
+            prefilter: Prefilter::new(&distinct),
+            checksums,
+            expressions,
+            uses,
+            wide,
+            names,
+            whole,
+            prefixes,
+            reach,
+            rules,
+        })
     }
 
     /// The rules, by number.
@@ -225,12 +236,15 @@ impl Detector {
             return false;
         }
         let line = memchr::memrchr(b'\n', &haystack[..span.start]).unwrap_or(0);
-        let above = memchr::memrchr(b'\n', &haystack[..line]).map_or(0, |at| at + 1).max(span.start.saturating_sub(256));
+        let above =
+            memchr::memrchr(b'\n', &haystack[..line]).map_or(0, |at| at + 1).max(span.start.saturating_sub(256));
         let first = seen.wide.partition_point(|h| h.start < above);
         seen.wide[first..].iter().take_while(|h| h.start < secret.start).any(|hit| {
             hit.end <= secret.start
                 && self.names[hit.keyword as usize]
-                && self.uses[hit.keyword as usize].iter().any(|r| verify::can_start(&self.rules[*r as usize], haystack, hit))
+                && self.uses[hit.keyword as usize]
+                    .iter()
+                    .any(|r| verify::can_start(&self.rules[*r as usize], haystack, hit))
         })
     }
 

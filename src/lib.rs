@@ -43,6 +43,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod config;
 pub mod content;
 pub mod detect;
 mod error;

@@ -85,6 +85,9 @@ pub fn scan_history(history: &History, detector: &Detector, triage: &Triage, set
     let outcome = history.inspect(&collector);
     let covered = Covered { files: 0, blobs: outcome.blobs, commits: outcome.commits, bytes: outcome.bytes };
     collector.place_appearances(history, &outcome.appearances);
+    let mut settings = settings;
+    let stages: Vec<String> = outcome.stages.iter().map(|(name, seconds)| format!("{name} {seconds:.2} s")).collect();
+    settings.remarks.push(format!("history: {}", stages.join(", ")));
     let mut gaps = outcome.gaps;
     gaps.append(&mut lock(&collector.gaps));
     Ok(collector.report(begun, Mode::History, covered, gaps, outcome.unreachable, settings))
@@ -135,7 +138,12 @@ struct Collector<'a> {
 
 impl Sink for Collector<'_> {
     fn content(&self, content: Content<'_>) {
-        self.files.fetch_add(1, Ordering::Relaxed);
+        if content.origin.place != Place::FileName {
+            self.files.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.triage.skips(content.origin.path.as_bstr()) {
+            return;
+        }
         self.bytes.fetch_add(content.bytes.len() as u64, Ordering::Relaxed);
         let text = text::text(content.bytes);
         let seen = self.detector.scan(&text);

@@ -6,6 +6,7 @@
 //! the finding: triage errs on the side of showing.
 
 mod allowlist;
+mod base;
 pub mod baseline;
 pub mod ignore_file;
 pub mod inline;
@@ -18,7 +19,7 @@ use std::{
 use bstr::{BStr, BString};
 
 use self::allowlist::{List, Patterns, Subject};
-pub use self::{baseline::Baseline, ignore_file::IgnoreFile};
+pub use self::{base::Base, baseline::Baseline, ignore_file::IgnoreFile};
 use crate::{
     error::Result,
     finding::{Finding, SuppressedBy, Suppression},
@@ -60,12 +61,14 @@ pub struct Options {
     pub baseline: Option<Baseline>,
     /// How the baseline is used; the rules are filled in by [`Triage::new`].
     pub usage: baseline::Use,
+    /// The revision as whose inline comments count, where not those of the scanned content do.
+    pub base: Option<Base>,
 }
 
 impl Default for Options {
     /// Inline comments count, and nothing else sets findings aside.
     fn default() -> Self {
-        Options { inline: true, ignore: None, baseline: None, usage: baseline::Use::default() }
+        Options { inline: true, ignore: None, baseline: None, usage: baseline::Use::default(), base: None }
     }
 }
 
@@ -183,6 +186,10 @@ impl Triage {
         }
         if self.options.inline
             && let Some(marker) = inline::find(&candidate.rule.id, candidate.secret, candidate.lines, candidate.above)
+            && self.options.base.as_ref().is_none_or(|base| {
+                let above = (marker.reaches == inline::Reaches::NextLine).then_some(candidate.above);
+                base.heeds(&candidate.rule.id, candidate.path, above, candidate.lines)
+            })
         {
             return Verdict::Suppress(Suppression { by: SuppressedBy::Inline, reason: marker.reason });
         }
@@ -194,7 +201,7 @@ impl Triage {
         Verdict::Keep
     }
 
-    /// Judges the whole report.
+    /// Judges the whole report, after every match was judged.
     pub fn settle(&self, findings: Vec<Finding>) -> Settled {
         let mut settled = Settled { findings, suppressed: Vec::new(), remarks: self.remarks(), gaps: Vec::new() };
         if let Some(baseline) = &self.options.baseline {
@@ -213,6 +220,7 @@ impl Triage {
         let scopes = self.scopes.values().filter_map(|s| s.path.as_ref());
         remarks.extend(lists.flat_map(List::patterns).chain(scopes).filter_map(Patterns::flaw));
         remarks.extend(self.options.ignore.iter().flat_map(|i| i.remarks().iter().cloned()));
+        remarks.extend(self.options.base.as_ref().and_then(Base::remark));
         remarks.into_iter().collect()
     }
 }

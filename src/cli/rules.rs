@@ -119,7 +119,9 @@ fn finds(detector: &Detector, number: u32, text: &str) -> bool {
         m.rule == number
             && match m.certainty {
                 Certainty::Fixed(_) => true,
-                Certainty::Scored(log_odds) => score::confidence(log_odds).is_some_and(|c| c >= keysift::detect::DEFAULT_CONFIDENCE),
+                Certainty::Scored(log_odds) => {
+                    score::confidence(log_odds).is_some_and(|c| c >= keysift::detect::DEFAULT_CONFIDENCE)
+                }
             }
     })
 }

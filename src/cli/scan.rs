@@ -22,7 +22,7 @@ use keysift::{
         stdin::Stdin,
         worktree::Worktree,
     },
-    triage::{self, Triage},
+    triage::{self, Triage, baseline::Coverage},
 };
 
 use super::{CLEAN, Done, FINDINGS, INCOMPLETE, INTERRUPTED, setup};
@@ -163,10 +163,32 @@ fn gap_kind(name: &str) -> Result<GapKind, String> {
 
 /// Runs `keysift scan`.
 pub(crate) fn run(args: &Args) -> Done {
-    let report = make(args)?;
+    let report = make(args, true)?;
     let code = status(&report, args.output.exit_zero);
     write(&report, &args.output, code)?;
     Ok(code)
+}
+
+/// Scans as `keysift scan` does, but no baseline sets anything aside.
+pub(super) fn make_without_baseline(args: &Args) -> Result<Report> {
+    make(args, false)
+}
+
+impl Args {
+    /// The file that `--output` names.
+    pub(super) fn output(&self) -> Option<&PathBuf> {
+        self.output.output.as_ref()
+    }
+
+    /// What a scan with these flags looks at.
+    pub(super) fn coverage(&self) -> Coverage {
+        match (self.staged || self.stdin, self.history) {
+            (true, _) => Coverage::Part,
+            (_, true) if self.what.is_empty() && !self.no_messages => Coverage::History,
+            (_, false) if self.what.iter().all(|p| p == ".") => Coverage::Tree { below: Vec::new() },
+            _ => Coverage::Part,
+        }
+    }
 }
 
 /// The status that a report ends with.
@@ -180,7 +202,7 @@ fn status(report: &Report, exit_zero: bool) -> u8 {
     }
 }
 
-fn make(args: &Args) -> Result<Report> {
+fn make(args: &Args, known: bool) -> Result<Report> {
     // A second handler cannot be set; then somebody else looks after Ctrl-C.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
     if let Some(jobs) = args.limits.jobs {
@@ -208,22 +230,40 @@ fn make(args: &Args) -> Result<Report> {
         Mode::Worktree if !start.exists() => None,
         _ => Repository::discover(start, &environment)?,
     };
-    let ruleset = args.rules.apply(Ruleset::builtin())?;
+    let root = match &repository {
+        Some(repository) => repository.root().unwrap_or_else(|| repository.git_dir()).to_owned(),
+        None if start.is_dir() => start.to_owned(),
+        None => PathBuf::from("."),
+    };
+    let config = setup::configuration(args.limits.config.as_deref(), &root)?;
+    let (ruleset, mut remarks) = config.ruleset(Ruleset::builtin())?;
+    let ruleset = args.rules.apply(ruleset)?;
     let detector = Detector::new(&ruleset)?;
-    let triage = Triage::new(&ruleset, triage::Options { inline: !args.limits.no_inline, ..Default::default() })?;
+    let options = setup::triage_options(
+        &config,
+        &root,
+        args.limits.baseline.as_deref(),
+        !args.limits.no_inline,
+        args.coverage(),
+    )?;
+    let options = if known { options } else { triage::Options { baseline: None, ..options } };
+    let triage = Triage::new(&ruleset, options)?;
+    remarks.extend(repository.as_ref().and_then(Repository::remark));
+    let max_size = args.limits.max_size.or(config.max_size);
+    let level = args.limits.min_confidence.map(Into::into).or(config.min_confidence);
     let bar = progress_bar(args);
     let progress = |done: u64, total: u64| {
         bar.set_length(total);
         bar.set_position(done);
     };
     let settings = Settings {
-        min_confidence: args.limits.min_confidence.map_or(keysift::detect::DEFAULT_CONFIDENCE, Into::into),
-        allow_gaps: args.limits.allow_gaps.clone(),
+        min_confidence: level.unwrap_or(keysift::detect::DEFAULT_CONFIDENCE),
+        allow_gaps: args.limits.allow_gaps.iter().chain(&config.allow_gaps).copied().collect(),
         stop: &STOP,
         progress: &progress,
         rules_hash: ruleset.hash(),
         repository: repository.as_ref().map(describe),
-        remarks: repository.as_ref().and_then(Repository::remark).into_iter().collect(),
+        remarks,
     };
     let report = match mode {
         Mode::Stdin => {
@@ -231,7 +271,7 @@ fn make(args: &Args) -> Result<Report> {
         }
         Mode::Staged => {
             let repository = repository.ok_or_else(not_a_repository)?;
-            scan::scan(mode, &Index::new(&repository, args.limits.max_size), &detector, &triage, settings)
+            scan::scan(mode, &Index::new(&repository, max_size), &detector, &triage, settings)
         }
         Mode::History => {
             let repository = repository.ok_or_else(not_a_repository)?;
@@ -249,7 +289,7 @@ fn make(args: &Args) -> Result<Report> {
             } else {
                 args.what.iter().map(PathBuf::from).collect()
             };
-            let worktree = Worktree::new(paths, environment, args.limits.max_size);
+            let worktree = Worktree::new(paths, environment, max_size);
             scan::scan(mode, &worktree, &detector, &triage, settings)
         }
     }?;

@@ -113,7 +113,9 @@ impl Checksum {
             Checksum::Crc32Base36 => radix(crc(head), BASE36, 7),
             Checksum::Grafana => format!("{:08x}", crc(head.strip_suffix(b"_")?).swap_bytes()),
             Checksum::Confluent => LENIENT.encode(crc(body(head)).to_le_bytes()).trim_end_matches('=').to_owned(),
-            Checksum::Jwt | Checksum::JwtBase64 | Checksum::Base64Json | Checksum::Bech32 | Checksum::Nkey => return None,
+            Checksum::Jwt | Checksum::JwtBase64 | Checksum::Base64Json | Checksum::Bech32 | Checksum::Nkey => {
+                return None;
+            }
         })
     }
 

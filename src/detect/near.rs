@@ -52,8 +52,31 @@ const OTHER: &[&[u8]] = &[
 pub fn names_a_provider(word: &str) -> bool {
     /// Words that any provider's credentials may stand by.
     const ANY: &[&str] = &[
-        "authorization", "access", "refresh", "oauth", "auth", "tokens", "token", "secret", "client", "consumer", "api", "key", "bot",
-        "private", "public", "application", "app", "password", "user", "login", "session", "http", "seed", "id", "run",
+        "authorization",
+        "access",
+        "refresh",
+        "oauth",
+        "auth",
+        "tokens",
+        "token",
+        "secret",
+        "client",
+        "consumer",
+        "api",
+        "key",
+        "bot",
+        "private",
+        "public",
+        "application",
+        "app",
+        "password",
+        "user",
+        "login",
+        "session",
+        "http",
+        "seed",
+        "id",
+        "run",
     ];
     let rest = ANY.iter().fold(word.to_owned(), |rest, any| rest.replace(any, ""));
     rest.bytes().filter(u8::is_ascii_alphabetic).count() >= 3
@@ -108,7 +131,8 @@ fn reads_like_words(value: &[u8]) -> bool {
 
 /// Whether a value is the part of a URL that follows `/commit/` or the like.
 fn is_path_of_something_else(before: &[u8]) -> bool {
-    const PARTS: &[&[u8]] = &[b"commit", b"commits", b"blob", b"tree", b"raw", b"compare", b"sha", b"sha256", b"objects"];
+    const PARTS: &[&[u8]] =
+        &[b"commit", b"commits", b"blob", b"tree", b"raw", b"compare", b"sha", b"sha256", b"objects"];
     let Some(path) = before.strip_suffix(b"/") else { return false };
     let part = &path[path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1)..];
     PARTS.contains(&part)

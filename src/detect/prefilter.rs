@@ -5,7 +5,7 @@
 //! alone, so any range of a haystack can be searched on its own.
 //!
 //! Two stages. The gram filter looks at four bytes at every position, folds their case, and asks one
-//! bit of a 32 KiB table (it stays in the first-level cache, whatever the number of rules) whether
+//! bit of a 64 KiB table (it stays in the cache, whatever the number of rules) whether
 //! any keyword has these four bytes as its rarest. Where the bit is set, an anchored Aho-Corasick
 //! automaton says which keywords stand there.
 
@@ -13,14 +13,16 @@ use aho_corasick::{
     AhoCorasick, AhoCorasickBuilder, Anchored, Input, MatchKind, StartKind, automaton::OverlappingState,
 };
 
-/// log2 of the number of bits in the gram table: 32 KiB.
-const TABLE_BITS: u32 = 18;
+/// log2 of the number of bits in the gram table: 64 KiB.
+const TABLE_BITS: u32 = 19;
 /// log2 of the number of buckets that grams are looked up in.
 const BUCKET_BITS: u32 = 12;
 /// An odd multiplier that spreads four folded bytes over the table.
 const SPREAD: u32 = 0x9E37_79B1;
 /// Sets bit 5 of four bytes: folds ASCII case (and a few other pairs, which the automaton sorts out).
 const FOLD: u32 = 0x2020_2020;
+/// The part of a gram that keywords of three bytes have.
+const SHORT: u32 = 0x00ff_ffff;
 /// How many positions are looked at together.
 const STRIDE: usize = 8;
 
@@ -35,23 +37,34 @@ pub struct Hit {
     pub keyword: u32,
 }
 
+/// A keyword as it is found.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    gram: u32,
+    /// Where its bytes start in the folded bytes of all keywords.
+    bytes: u32,
+    /// Its number.
+    keyword: u32,
+    len: u8,
+    /// Where the gram stands in it.
+    offset: u8,
+}
+
 /// The prefilter over a list of keywords.
 #[derive(Debug)]
 pub struct Prefilter {
     /// One bit for each hash of a gram: whether a keyword has it as its rarest.
     table: Box<[u8; 1 << (TABLE_BITS - 3)]>,
-    /// Folded gram and its offset in a keyword, sorted by bucket and gram. Keywords of three bytes have
-    /// grams of three bytes (their fourth byte may be any).
-    grams: Vec<(u32, u8)>,
-    /// Where each bucket starts in `grams`.
+    /// Keywords by the bucket of the gram that they are found by.
+    entries: Vec<Entry>,
+    /// Where each bucket starts in `entries`.
     buckets: Vec<u32>,
-    /// The same for the grams of three bytes.
-    short: Vec<u32>,
+    /// The same for keywords of three bytes, whose gram is three bytes.
+    short: Vec<Entry>,
     /// Where each bucket starts in `short`.
     short_buckets: Vec<u32>,
-    /// The gram that each keyword is found by, and its offset.
-    key: Vec<(u32, u8)>,
-    automaton: AhoCorasick,
+    /// The folded bytes of all keywords.
+    folded: Vec<u8>,
     longest: usize,
 }
 
@@ -63,41 +76,38 @@ impl Prefilter {
     /// there are so many that the automaton does not fit in memory.
     pub fn new<K: AsRef<[u8]>>(keywords: &[K]) -> Self {
         let mut table = Box::new([0u8; 1 << (TABLE_BITS - 3)]);
-        let (mut grams, mut short, mut key) = (Vec::new(), Vec::new(), Vec::new());
-        for keyword in keywords {
+        let (mut entries, mut short, mut folded) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, keyword) in keywords.iter().enumerate() {
             let bytes = keyword.as_ref();
             assert!((3..256).contains(&bytes.len()), "the schema bounds the length of keywords");
+            let mut entry = Entry {
+                gram: 0,
+                bytes: folded.len() as u32,
+                keyword: number as u32,
+                len: bytes.len() as u8,
+                offset: 0,
+            };
+            folded.extend(bytes.iter().map(u8::to_ascii_lowercase));
             if bytes.len() == 3 {
-                let gram = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) | FOLD;
+                entry.gram = (u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) | FOLD) & SHORT;
                 for last in 0..=255u32 {
-                    set(&mut table, (gram & 0x00ff_ffff) | (last << 24) | FOLD);
+                    set(&mut table, entry.gram | (last << 24) | FOLD);
                 }
-                short.push(gram & 0x00ff_ffff);
-                key.push((gram & 0x00ff_ffff, 0));
+                short.push(entry);
             } else {
                 let at = rarest_gram(bytes);
-                let gram = gram_at(bytes, at);
-                set(&mut table, gram);
-                grams.push((gram, at as u8));
-                key.push((gram, at as u8));
+                entry.gram = gram_at(bytes, at);
+                entry.offset = at as u8;
+                set(&mut table, entry.gram);
+                entries.push(entry);
             }
         }
-        grams.sort_unstable_by_key(|(gram, offset)| (bucket(*gram), *gram, *offset));
-        grams.dedup();
-        short.sort_unstable_by_key(|gram| (bucket(*gram), *gram));
-        short.dedup();
-        let buckets = bucket_starts(grams.iter().map(|(gram, _)| *gram));
-        let short_buckets = bucket_starts(short.iter().copied());
-        let automaton = AhoCorasickBuilder::new()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .start_kind(StartKind::Anchored)
-            .prefilter(false)
-            .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
-            .build(keywords)
-            .expect("the keywords of a rule set fit an automaton");
+        entries.sort_unstable_by_key(|e| (bucket(e.gram), e.gram, e.keyword));
+        short.sort_unstable_by_key(|e| (bucket(e.gram), e.gram, e.keyword));
+        let buckets = bucket_starts(&entries);
+        let short_buckets = bucket_starts(&short);
         let longest = keywords.iter().map(|k| k.as_ref().len()).max().unwrap_or(0);
-        Prefilter { table, grams, buckets, short, short_buckets, key, automaton, longest }
+        Prefilter { table, entries, buckets, short, short_buckets, folded, longest }
     }
 
     /// The length of the longest keyword.
@@ -108,7 +118,7 @@ impl Prefilter {
     /// Hands every hit that starts in `range` to `visit`, by ascending gram position (nearly, but not
     /// quite, by ascending start). Only bytes of the haystack are looked at; a hit may end beyond the range.
     pub fn for_each(&self, haystack: &[u8], range: std::ops::Range<usize>, mut visit: impl FnMut(Hit)) {
-        if self.key.is_empty() || range.is_empty() {
+        if self.longest == 0 || range.is_empty() {
             return;
         }
         // Grams of keywords that start in the range lie at most a keyword's length beyond it.
@@ -158,44 +168,36 @@ impl Prefilter {
         bytes[..have].copy_from_slice(&rest[..have]);
         let gram = u32::from_le_bytes(bytes) | FOLD;
         if have >= 3 {
-            let gram = gram & 0x00ff_ffff;
-            if in_bucket(&self.short_buckets, &self.short, gram).contains(&gram) {
-                self.walk(haystack, at, (gram, 0), range, visit);
+            for entry in in_bucket(&self.short_buckets, &self.short, gram & SHORT) {
+                self.compare(haystack, at, gram & SHORT, entry, range, visit);
             }
         }
         if have == 4 {
-            for &(g, offset) in in_bucket(&self.buckets, &self.grams, gram) {
-                if let (true, Some(start)) = (g == gram, at.checked_sub(offset as usize)) {
-                    self.walk(haystack, start, (gram, offset), range, visit);
-                }
+            for entry in in_bucket(&self.buckets, &self.entries, gram) {
+                self.compare(haystack, at, gram, entry, range, visit);
             }
         }
     }
 
-    /// Hands out the keywords that start here and have this gram as theirs.
-    fn walk(
+    /// Hands out a keyword if it stands around the gram at this position.
+    #[inline(always)]
+    fn compare(
         &self,
         haystack: &[u8],
-        start: usize,
-        key: (u32, u8),
+        at: usize,
+        gram: u32,
+        entry: &Entry,
         range: &std::ops::Range<usize>,
         visit: &mut impl FnMut(Hit),
     ) {
-        if !range.contains(&start) {
+        if entry.gram != gram {
             return;
         }
-        let end = (start + self.longest).min(haystack.len());
-        let input = Input::new(haystack).span(start..end).anchored(Anchored::Yes);
-        let mut state = OverlappingState::start();
-        loop {
-            // The searcher was built for anchored overlapping searches, so this cannot fail.
-            if self.automaton.try_find_overlapping(input.clone(), &mut state).is_err() {
-                return;
-            }
-            let Some(found) = state.get_match() else { return };
-            if found.start() == start && self.key[found.pattern().as_usize()] == key {
-                visit(Hit { start, end: found.end(), keyword: found.pattern().as_u32() });
-            }
+        let Some(start) = at.checked_sub(entry.offset as usize) else { return };
+        let end = start + entry.len as usize;
+        let keyword = &self.folded[entry.bytes as usize..entry.bytes as usize + entry.len as usize];
+        if range.contains(&start) && haystack.get(start..end).is_some_and(|text| text.eq_ignore_ascii_case(keyword)) {
+            visit(Hit { start, end, keyword: entry.keyword });
         }
     }
 }
@@ -211,10 +213,10 @@ fn bucket(gram: u32) -> usize {
 }
 
 /// Where each bucket of a list starts that is sorted by bucket.
-fn bucket_starts(grams: impl Iterator<Item = u32>) -> Vec<u32> {
+fn bucket_starts(entries: &[Entry]) -> Vec<u32> {
     let mut starts = vec![0u32; (1 << BUCKET_BITS) + 1];
-    for gram in grams {
-        starts[bucket(gram) + 1] += 1;
+    for entry in entries {
+        starts[bucket(entry.gram) + 1] += 1;
     }
     for at in 1..starts.len() {
         starts[at] += starts[at - 1];
@@ -223,9 +225,9 @@ fn bucket_starts(grams: impl Iterator<Item = u32>) -> Vec<u32> {
 }
 
 /// The part of a list that a gram can be in.
-fn in_bucket<'a, T>(starts: &[u32], list: &'a [T], gram: u32) -> &'a [T] {
+fn in_bucket<'a>(starts: &[u32], entries: &'a [Entry], gram: u32) -> &'a [Entry] {
     let at = bucket(gram);
-    &list[starts[at] as usize..starts[at + 1] as usize]
+    &entries[starts[at] as usize..starts[at + 1] as usize]
 }
 
 fn gram_at(bytes: &[u8], at: usize) -> u32 {
@@ -247,18 +249,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The contract in its simplest words.
-    fn naive(keywords: &[String], haystack: &[u8]) -> Vec<Hit> {
-        let mut hits = Vec::new();
-        for start in 0..haystack.len() {
-            for (number, keyword) in keywords.iter().enumerate() {
-                let end = start + keyword.len();
-                if haystack.get(start..end).is_some_and(|s| s.eq_ignore_ascii_case(keyword.as_bytes())) {
-                    hits.push(Hit { start, end, keyword: number as u32 });
-                }
-            }
-        }
-        hits
+    /// What Aho-Corasick says.
+    fn oracle(keywords: &[String], haystack: &[u8]) -> Vec<Hit> {
+        let automaton = aho_corasick::AhoCorasick::builder().ascii_case_insensitive(true).build(keywords).unwrap();
+        let hit = |m: aho_corasick::Match| Hit { start: m.start(), end: m.end(), keyword: m.pattern().as_u32() };
+        automaton.find_overlapping_iter(haystack).map(hit).collect()
     }
 
     proptest! {
@@ -276,7 +271,7 @@ mod tests {
             let mut found = Vec::new();
             prefilter.for_each(haystack, range.clone(), |hit| found.push(hit));
             found.sort();
-            let mut expected = naive(&keywords, haystack);
+            let mut expected = oracle(&keywords, haystack);
             expected.retain(|h| range.contains(&h.start));
             expected.sort();
             prop_assert_eq!(found, expected);

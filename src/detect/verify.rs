@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use regex::bytes::Regex;
 
-use super::{Match, prefilter::Hit, assignment, checksum::Checksum, entropy, near, placeholder::placeholder, score};
+use super::{Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder, prefilter::Hit, score};
 use crate::rule::schema::NEIGHBOURS;
 use crate::rule::{Confidence, Kind, Reach, Rule};
 
@@ -146,7 +146,11 @@ pub(super) fn prefixes(rule: &Arc<Rule>) -> impl Iterator<Item = &String> {
 fn starts_like_token(value: &[u8], prefixes: &[String]) -> bool {
     let head = value[..value.len().min(24)].to_ascii_lowercase();
     let end = prefixes.partition_point(|p| p.as_bytes() <= head.as_slice());
-    prefixes[..end].iter().rev().take_while(|p| p.as_bytes().first() == head.first()).any(|p| head.starts_with(p.as_bytes()))
+    prefixes[..end]
+        .iter()
+        .rev()
+        .take_while(|p| p.as_bytes().first() == head.first())
+        .any(|p| head.starts_with(p.as_bytes()))
 }
 
 /// The group of a match that holds the secret.

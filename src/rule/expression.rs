@@ -23,7 +23,9 @@ enum Step {
     Byte(u8),
     /// At most [`FEW`] bytes.
     Few(Vec<u8>),
-    Other { max: Option<usize> },
+    Other {
+        max: Option<usize>,
+    },
 }
 
 impl Expression {

@@ -6,6 +6,7 @@
 
 mod commits;
 mod delta;
+mod messages;
 mod object;
 mod objects;
 mod pack;
@@ -19,18 +20,19 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use bstr::BString;
-use rayon::prelude::*;
 
 use self::{
     commits::Commits,
     delta::{Forest, Visitor},
+    messages::Messages,
     object::Kind,
     objects::{Absent, Objects},
     provenance::{EMPTY, Reduced},
-    trees::{Graph, Leaf, Shared, Trees},
+    trees::{Bits, Graph, Leaf, Shared, Trees},
 };
 use super::{oid::Oid, repository::Repository};
 use crate::{
@@ -115,6 +117,18 @@ pub struct Outcome {
     pub unreachable: usize,
     /// What could not be covered.
     pub gaps: Vec<Gap>,
+    /// How long each stage took, in seconds.
+    pub stages: Vec<(&'static str, f64)>,
+}
+
+impl Outcome {
+    /// Runs a stage and notes how long it took.
+    fn stage<T>(&mut self, name: &'static str, run: impl FnOnce(&mut Self) -> T) -> T {
+        let begun = Instant::now();
+        let result = run(self);
+        self.stages.push((name, begun.elapsed().as_secs_f64()));
+        result
+    }
 }
 
 /// A history, opened.
@@ -188,7 +202,19 @@ impl History {
         let mut outcome = Outcome { gaps: self.gaps.clone(), ..Outcome::default() };
         let tips = self.peel(&self.include, &mut outcome.gaps);
         let exclude = self.peel(&self.exclude, &mut outcome.gaps);
-        let commits = Commits::reachable(&self.objects, &tips.commits, &exclude.commits, &self.shallow);
+        let messages = Messages::default();
+        // A short range is read commit by commit; a whole history through the packs.
+        let forests = if self.exclude.is_empty() {
+            let forests = outcome.stage("headers", |_| self.forests());
+            outcome.stage("messages", |_| messages.read(&self.objects, &forests, inspector, self.options.messages));
+            Some(forests)
+        } else {
+            None
+        };
+        let commits = outcome.stage("commits", |_| {
+            let ready = messages.take_commits();
+            Commits::reachable(&self.objects, ready, &tips.commits, &exclude.commits, &self.shallow)
+        });
         for (id, absent) in &commits.absent {
             outcome.gaps.push(self.gap(*id, absent.clone(), "commit"));
         }
@@ -204,14 +230,25 @@ impl History {
         }
         let wanted = commits.nodes.iter().filter(|n| n.wanted).count();
         outcome.commits = wanted as u64;
+        if self.include.is_empty() {
+            outcome.gaps.push(Gap::new(GapKind::NoInput, "history", "there is no commit and no ref to start from"));
+        }
         let scope = Scope::new(self, &commits);
-        if self.exclude.is_empty() || wanted > SHORT_RANGE {
-            self.inspect_packs(inspector, &scope, &tips, &mut outcome);
+        if forests.is_none() && self.options.messages {
+            for node in commits.nodes.iter().filter(|n| n.wanted) {
+                if let Ok((_, content)) = self.objects.read(node.id.as_bytes()) {
+                    messages.hear(inspector, node.id, &content);
+                }
+            }
+        }
+        if forests.is_some() || wanted > SHORT_RANGE {
+            let forests = forests.unwrap_or_else(|| self.forests());
+            self.inspect_packs(inspector, &forests, &scope, &tips, &mut outcome);
         } else {
             range::inspect(self, inspector, &scope, &mut outcome);
         }
         if self.options.messages {
-            self.inspect_messages(inspector, &scope, &tips, &mut outcome);
+            self.place_messages(inspector, messages, &scope, &tips, &mut outcome);
         }
         outcome.appearances.sort_by(|a, b| {
             (a.order, a.unreachable, &a.path, a.place, a.object).cmp(&(
@@ -227,10 +264,16 @@ impl History {
     }
 
     /// Everything through the packs: the fast way for whole histories.
-    fn inspect_packs<I: Inspector>(&self, inspector: &I, scope: &Scope<'_>, tips: &Tips, outcome: &mut Outcome) {
-        let forests: Vec<Forest> = self.objects.packs().iter().map(|pack| Forest::of(&self.objects, pack)).collect();
-        let found = self.inspect_blobs(inspector, &forests, outcome);
-        let graph = self.read_trees(inspector, &forests, &found);
+    fn inspect_packs<I: Inspector>(
+        &self,
+        inspector: &I,
+        forests: &[Forest],
+        scope: &Scope<'_>,
+        tips: &Tips,
+        outcome: &mut Outcome,
+    ) {
+        let found = outcome.stage("blobs", |outcome| self.inspect_blobs(inspector, forests, outcome));
+        let graph = outcome.stage("trees", |_| self.read_trees(inspector, forests, &found));
         if inspector.is_stopped() {
             outcome.gaps.push(Gap::new(GapKind::Interrupted, "history", "the scan was interrupted"));
             return;
@@ -360,7 +403,7 @@ impl History {
     }
 
     fn read_trees<I: Inspector>(&self, inspector: &I, forests: &[Forest], found: &HashMap<u32, Vec<u64>>) -> Graph {
-        let wanted: HashSet<u32> = found.keys().copied().collect();
+        let wanted = Bits::of(found.keys().copied(), self.objects.len());
         let name_has_secret = |name: &[u8]| {
             name.len() >= 8 && {
                 let seen = inspector.whole(name);
@@ -409,45 +452,46 @@ impl History {
         }
     }
 
+    /// How the entries of each pack hang together.
+    fn forests(&self) -> Vec<Forest> {
+        self.objects.packs().iter().map(|pack| Forest::of(&self.objects, pack)).collect()
+    }
+
     /// Messages of commits and tags, the people in them, and the names of refs.
-    fn inspect_messages<I: Inspector>(&self, inspector: &I, scope: &Scope<'_>, tips: &Tips, outcome: &mut Outcome) {
-        let people: Mutex<HashMap<Vec<u8>, (u32, usize)>> = Mutex::default();
+    fn place_messages<I: Inspector>(
+        &self,
+        inspector: &I,
+        messages: Messages,
+        scope: &Scope<'_>,
+        tips: &Tips,
+        outcome: &mut Outcome,
+    ) {
         let secrets_of = |text: &[u8]| -> BTreeMap<u64, bool> {
             inspector.secrets(text, &inspector.whole(text)).into_iter().map(|s| (s, false)).collect()
         };
-        let found: Vec<Appearance> = (0..scope.commits.nodes.len())
-            .into_par_iter()
-            .filter(|at| scope.commits.nodes[*at].wanted && !inspector.is_stopped())
-            .filter_map(|at| {
-                let node = &scope.commits.nodes[at];
-                let (_, content) = self.objects.read(node.id.as_bytes()).ok()?;
-                for person in object::people(&content) {
-                    let mut people = lock(&people);
-                    let key = (scope.order[at], at);
-                    match people.get_mut(person) {
-                        Some(first) => *first = key.min(*first),
-                        None => drop(people.insert(person.to_vec(), key)),
-                    }
-                }
-                let message = object::message(&content);
-                let secrets = secrets_of(message);
-                if secrets.is_empty() {
-                    return None;
-                }
-                let name = format!("commit {} message", &node.id.to_string()[..12]);
-                let appearance = scope.appearance(at, name.into(), Place::Commit, secrets);
-                Some(Appearance { object: Some(node.id), text: Some(message.to_vec()), ..appearance })
-            })
-            .collect();
-        outcome.appearances.extend(found);
-        for (person, (_, at)) in people.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            let secrets = secrets_of(&person);
-            if !secrets.is_empty() {
-                let id = scope.commits.nodes[at].id;
-                let name = format!("commit {} author", &id.to_string()[..12]);
-                let appearance = scope.appearance(at, name.into(), Place::Commit, secrets);
-                outcome.appearances.push(Appearance { object: Some(id), text: Some(person), ..appearance });
+        // Of what people wrote into their names only the first commit matters.
+        let mut authors: BTreeMap<Vec<u8>, (u32, usize, BTreeMap<u64, bool>)> = BTreeMap::new();
+        for said in messages.into_said() {
+            let Some(at) = scope.commits.find(&said.commit).map(|at| at as usize) else { continue };
+            if !scope.commits.nodes[at].wanted {
+                continue;
             }
+            if said.what == "message" {
+                let name = format!("commit {} message", &said.commit.to_string()[..12]);
+                let appearance = scope.appearance(at, name.into(), Place::Commit, said.secrets);
+                outcome.appearances.push(Appearance { object: Some(said.commit), text: Some(said.text), ..appearance });
+            } else {
+                let first = authors.entry(said.text).or_insert_with(|| (u32::MAX, at, said.secrets));
+                if scope.order[at] < first.0 {
+                    (first.0, first.1) = (scope.order[at], at);
+                }
+            }
+        }
+        for (person, (_, at, secrets)) in authors {
+            let id = scope.commits.nodes[at].id;
+            let name = format!("commit {} author", &id.to_string()[..12]);
+            let appearance = scope.appearance(at, name.into(), Place::Commit, secrets);
+            outcome.appearances.push(Appearance { object: Some(id), text: Some(person), ..appearance });
         }
         for (name, id, content) in &tips.tags {
             for text in std::iter::once(object::message(content)).chain(object::people(content)) {

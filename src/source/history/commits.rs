@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    object::{self, Kind},
+    object::{self, Commit, Kind},
     objects::{Absent, Objects},
 };
 use crate::source::oid::Oid;
@@ -34,6 +34,8 @@ pub struct Commits {
     /// In the order of reading.
     pub nodes: Vec<Node>,
     by_id: HashMap<Oid, u32>,
+    /// Commits that were read beforehand.
+    ready: HashMap<Oid, Commit>,
     /// Commits that are named and could not be read.
     pub absent: Vec<(Oid, Absent)>,
 }
@@ -42,8 +44,16 @@ impl Commits {
     /// Reads what `include` reaches and `exclude` does not. Commits of `shallow` have no parents here.
     ///
     /// Newest first, as git does it, so that a short range of a long history reads only a little of it.
-    pub fn reachable(objects: &Objects, include: &[Oid], exclude: &[Oid], shallow: &HashSet<Oid>) -> Commits {
-        let mut commits = Commits::default();
+    ///
+    /// `ready` may hold commits that were read beforehand.
+    pub fn reachable(
+        objects: &Objects,
+        ready: HashMap<Oid, Commit>,
+        include: &[Oid],
+        exclude: &[Oid],
+        shallow: &HashSet<Oid>,
+    ) -> Commits {
+        let mut commits = Commits { ready, ..Commits::default() };
         let mut queue: BinaryHeap<(i64, Reverse<u32>)> = BinaryHeap::new();
         let (mut excluded, mut done): (Vec<bool>, Vec<bool>) = (Vec::new(), Vec::new());
         for (ids, out) in [(exclude, true), (include, false)] {
@@ -105,8 +115,9 @@ impl Commits {
         if let Some(at) = self.by_id.get(&id) {
             return (*at != u32::MAX).then_some(*at);
         }
-        let commit = match objects.read(id.as_bytes()) {
-            Ok((Kind::Commit, bytes)) => {
+        let commit = match self.ready.remove(&id).map_or_else(|| objects.read(id.as_bytes()).map(Err), |c| Ok(Ok(c))) {
+            Ok(Ok(commit)) => Ok(commit),
+            Ok(Err((Kind::Commit, bytes))) => {
                 object::commit(&bytes).ok_or_else(|| Absent::Corrupt("it is no commit that git would write".into()))
             }
             Ok(_) => Err(Absent::Corrupt("it is named as a commit and is none".into())),

@@ -4,8 +4,8 @@
 use std::{
     cell::RefCell,
     collections::{HashMap, HashSet},
-    hash::{BuildHasher, RandomState},
-    sync::Mutex,
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    sync::{Mutex, OnceLock},
 };
 
 use super::{
@@ -16,7 +16,24 @@ use super::{
 use crate::{content::Copied, source::oid::Oid};
 
 /// log2 of the number of ids that a thread remembers the numbers of.
-const MEMO_BITS: u32 = 15;
+const MEMO_BITS: u32 = 16;
+
+/// A set of numbers.
+#[derive(Debug)]
+pub struct Bits(Vec<u64>);
+
+impl Bits {
+    /// The set of these numbers, all below `end`.
+    pub fn of(numbers: impl Iterator<Item = u32>, end: usize) -> Bits {
+        let mut words = vec![0u64; end.div_ceil(64)];
+        numbers.for_each(|n| words[n as usize / 64] |= 1 << (n % 64));
+        Bits(words)
+    }
+
+    fn contains(&self, number: u32) -> bool {
+        self.0[number as usize / 64] >> (number % 64) & 1 == 1
+    }
+}
 
 /// What an entry of a tree leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,7 +76,7 @@ pub struct Trees<'a, N> {
     objects: &'a Objects,
     /// Adds the numbers of a pack's entries up to those of all objects.
     first: u32,
-    wanted: &'a HashSet<u32>,
+    wanted: &'a Bits,
     /// Whether a name holds a secret.
     name_has_secret: &'a N,
     shared: &'a Shared,
@@ -75,7 +92,41 @@ pub struct Shared {
     missing: Mutex<Vec<(u32, Oid)>>,
     /// (tree, why it cannot be read)
     failed: Mutex<Vec<(u32, String)>>,
-    hasher: RandomState,
+    /// Makes the hashes of names unforeseeable.
+    seed: RandomState,
+    key: OnceLock<u64>,
+}
+
+impl Shared {
+    /// A quick hash of a name under a random key.
+    fn hash(&self, name: &[u8]) -> u64 {
+        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+        let key = *self.key.get_or_init(|| self.seed.hash_one(0u8));
+        let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(SPREAD | 1).rotate_left(29) ^ key;
+        let (words, rest) = name.as_chunks::<8>();
+        let hash = words.iter().fold(key ^ name.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        mix(mix(hash, u64::from_le_bytes(last)), key)
+    }
+}
+
+/// For numbers that are hashes already.
+#[derive(Debug, Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.0 = self.0 << 8 | u64::from(*b));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
 }
 
 /// Names by number.
@@ -102,7 +153,7 @@ struct Local {
     /// id prefix → number of the object, or `u32::MAX` where it is not there.
     memo: Vec<([u8; 32], u32)>,
     /// Hashes of names without secrets.
-    clean: HashSet<u64>,
+    clean: HashSet<u64, BuildHasherDefault<Hashed>>,
     arena: Arena,
 }
 
@@ -115,7 +166,7 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
     pub fn new(
         objects: &'a Objects,
         first: u32,
-        wanted: &'a HashSet<u32>,
+        wanted: &'a Bits,
         name_has_secret: &'a N,
         shared: &'a Shared,
         is_stopped: &'a (dyn Fn() -> bool + Sync),
@@ -139,10 +190,10 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
             if number != u32::MAX {
                 kept.subtrees.push((at as u32, self.name(entry.name), number));
             }
-        } else if number != u32::MAX && self.wanted.contains(&number) {
+        } else if number != u32::MAX && self.wanted.contains(number) {
             kept.leaves.push((at as u32, self.name(entry.name), Leaf::Blob(number)));
         }
-        let hash = self.shared.hasher.hash_one(entry.name);
+        let hash = self.shared.hash(entry.name);
         if !local.clean.contains(&hash) {
             if (self.name_has_secret)(entry.name) {
                 kept.leaves.push((at as u32, self.name(entry.name), Leaf::Name));

@@ -14,7 +14,7 @@ try {
 } catch {
   console.error(
     `error: keysift has no program for ${process.platform} on ${process.arch} here: the package ${name} is not ` +
-      'installed\n  help: install without --no-optional (--omit=optional), or build with `cargo install keysift`');
+      'installed\n  help: let npm install optional dependencies, or build it with `cargo install keysift`');
   process.exit(2);
 }
 
