@@ -33,6 +33,7 @@
 //!     rules_hash: rules.hash(),
 //!     repository: None,
 //!     remarks: Vec::new(),
+//!     verbose: false,
 //! };
 //! let source = Stdin::new(&b"nothing to see here"[..], "notes.txt");
 //! let report = scan::scan(report::Mode::Stdin, &source, &detector, &triage, settings)?;

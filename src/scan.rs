@@ -50,6 +50,8 @@ pub struct Settings<'a> {
     pub repository: Option<Repository>,
     /// Remarks to pass on.
     pub remarks: Vec<String>,
+    /// Whether to remark how it went.
+    pub verbose: bool,
 }
 
 /// Scans a source: working tree, index, standard input.
@@ -87,7 +89,9 @@ pub fn scan_history(history: &History, detector: &Detector, triage: &Triage, set
     collector.place_appearances(history, &outcome.appearances);
     let mut settings = settings;
     let stages: Vec<String> = outcome.stages.iter().map(|(name, seconds)| format!("{name} {seconds:.2} s")).collect();
-    settings.remarks.push(format!("history: {}", stages.join(", ")));
+    if settings.verbose {
+        settings.remarks.push(format!("history: {}", stages.join(", ")));
+    }
     let mut gaps = outcome.gaps;
     gaps.append(&mut lock(&collector.gaps));
     Ok(collector.report(begun, Mode::History, covered, gaps, outcome.unreachable, settings))

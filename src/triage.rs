@@ -150,10 +150,8 @@ impl Triage {
             })
             .collect();
         let global = ruleset.allowlists.iter().map(List::new).collect();
-        let mut options = options;
-        if options.baseline.is_some() {
-            options.usage = options.usage.with_rules(ruleset);
-        }
+        let usage = options.usage.with_rules(ruleset);
+        let options = Options { usage, ..options };
         Ok(Triage { options, scopes, global })
     }
 
@@ -201,16 +199,27 @@ impl Triage {
         Verdict::Keep
     }
 
-    /// Judges the whole report, after every match was judged.
+    /// Judges the whole report, after every match was judged, of a scan that covered what it was to cover.
     pub fn settle(&self, findings: Vec<Finding>) -> Settled {
+        self.settle_as(findings, true)
+    }
+
+    /// Judges the whole report; where the scan was not `complete`, nothing follows for entries of the
+    /// baseline that match nothing.
+    pub fn settle_as(&self, findings: Vec<Finding>, complete: bool) -> Settled {
         let mut settled = Settled { findings, suppressed: Vec::new(), remarks: self.remarks(), gaps: Vec::new() };
         if let Some(baseline) = &self.options.baseline {
-            let outcome = baseline.settle(settled.findings, &self.options.usage);
+            let outcome = baseline.settle(settled.findings, &self.options.usage, complete);
             settled.findings = outcome.findings;
             settled.suppressed = outcome.suppressed;
             settled.remarks.extend(outcome.remarks);
         }
         settled
+    }
+
+    /// How the baseline is used with these rules: what [`Baseline::update`] and [`Baseline::prune`] want.
+    pub fn usage(&self) -> &baseline::Use {
+        &self.options.usage
     }
 
     /// What is wrong with the rules' expressions and the ignore file, as far as it has come to light.

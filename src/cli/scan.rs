@@ -33,7 +33,8 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// The flags of `keysift scan`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Files and folders (default: the current one); with --history the revisions
+    /// Files and folders (default: the current one); with --history revisions and ranges, after the
+    /// folder of the repository if it is another one
     #[arg(value_name = "PATH|REV", allow_hyphen_values = false)]
     what: Vec<String>,
     /// Scan what the next commit would add: the index against HEAD
@@ -86,7 +87,7 @@ struct OutputFlags {
     /// No progress bar
     #[arg(long)]
     no_progress: bool,
-    /// Only the findings, no summary
+    /// Say nothing where there is nothing to say
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
     /// All locations, and remarks on how it went
@@ -222,9 +223,13 @@ fn make(args: &Args, known: bool) -> Result<Report> {
         return Err(Error::new("--staged takes no paths")
             .help("run it in the repository: it scans what the next commit would add"));
     }
-    let start = match args.what.first() {
-        Some(path) if mode == Mode::Worktree => Path::new(path),
-        _ => Path::new("."),
+    let (start, revisions) = match (mode, args.what.split_first()) {
+        (Mode::Worktree, Some((path, _))) => (Path::new(path), &[][..]),
+        // `--history FOLDER` names another repository, unless FOLDER is a revision of this one.
+        (Mode::History, Some((path, rest))) if Path::new(path).is_dir() && !is_revision(path, &environment) => {
+            (Path::new(path), rest)
+        }
+        (_, _) => (Path::new("."), &args.what[..]),
     };
     let repository = match mode {
         Mode::Worktree if !start.exists() => None,
@@ -264,6 +269,7 @@ fn make(args: &Args, known: bool) -> Result<Report> {
         rules_hash: ruleset.hash(),
         repository: repository.as_ref().map(describe),
         remarks,
+        verbose: args.output.verbose,
     };
     let report = match mode {
         Mode::Stdin => {
@@ -297,6 +303,12 @@ fn make(args: &Args, known: bool) -> Result<Report> {
     Ok(report)
 }
 
+/// Whether the repository here knows this as a revision.
+fn is_revision(name: &str, environment: &Environment) -> bool {
+    let here = Repository::discover(Path::new("."), environment);
+    matches!(here, Ok(Some(repository)) if repository.resolve(&[name]).is_ok())
+}
+
 fn not_a_repository() -> Error {
     Error::new("this is not a git repository").help("run it inside one, or scan a folder with `keysift scan PATH`")
 }
@@ -322,6 +334,9 @@ fn progress_bar(args: &Args) -> ProgressBar {
 }
 
 fn write(report: &Report, flags: &OutputFlags, code: u8) -> Result<(), super::Failure> {
+    if flags.quiet && flags.format == Format::Text && report.findings.is_empty() && report.scan.is_complete() {
+        return Ok(());
+    }
     let options = report::Options {
         show_secrets: flags.show_secrets,
         verbose: flags.verbose,

@@ -34,11 +34,12 @@ use jiff::civil::Date;
 pub use self::{
     hash::{Hash, Salt},
     import::{Imported, ReadAt, Resolver},
-    matching::{Changes, Pruned, Use},
+    matching::{ActiveRules, Changes, Pruned, Use},
 };
 use crate::{
     error::{Error, Result},
     finding::{Confidence, Finding, Location, Place},
+    triage::tidy,
 };
 
 /// The name that a baseline has at the root of a repository.
@@ -109,7 +110,7 @@ impl Spot {
     /// The spot of a location.
     pub fn of(location: &Location) -> Spot {
         match location.place {
-            Place::Content | Place::Stdin => Spot::Path(location.path.clone()),
+            Place::Content | Place::Stdin => Spot::Path(tidy(location.path.as_ref()).to_owned()),
             Place::FileName => Spot::FileName,
             Place::Commit => Spot::Commit,
             Place::Tag => Spot::Tag,

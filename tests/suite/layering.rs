@@ -47,21 +47,19 @@ fn room(file: &Path) -> String {
     Path::new(first.as_os_str()).file_stem().unwrap().to_str().unwrap().to_owned()
 }
 
-/// The names that stand directly behind `crate::` (in the program: `keysift::`), with their lines.
-fn imports(text: &str) -> Vec<(usize, String)> {
+/// The names that stand directly behind `start`, with their lines.
+fn imports(text: &str, start: &str) -> Vec<(usize, String)> {
     let code: String = text
         .lines()
         .map(|l| if l.trim_start().starts_with("//") { "\n".to_owned() } else { format!("{l}\n") })
         .collect();
     let mut found = Vec::new();
-    for start in ["crate::", "keysift::"] {
-        for (at, _) in code.match_indices(start) {
-            if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$' || c == ':') {
-                continue;
-            }
-            let line = code[..at].matches('\n').count() + 1;
-            found.extend(heads(&code[at + start.len()..]).into_iter().map(|name| (line, name)));
+    for (at, _) in code.match_indices(start) {
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$' || c == ':') {
+            continue;
         }
+        let line = code[..at].matches('\n').count() + 1;
+        found.extend(heads(&code[at + start.len()..]).into_iter().map(|name| (line, name)));
     }
     found
 }
@@ -123,7 +121,9 @@ fn code_imports_only_what_the_table_allows() {
         if file.parent() == Some(&root().join("src")) && text.lines().any(|l| l.starts_with("use super::")) {
             wrong.push(format!("{}: write `use crate::…` for other rooms", file.display()));
         }
-        for (line, name) in imports(&text) {
+        // The command line is in the program, to which the library is a crate like any other.
+        let start = if room == "cli" { "keysift::" } else { "crate::" };
+        for (line, name) in imports(&text, start) {
             let other = home(&name);
             seen += 1;
             if other != room && !may.contains(other) {
@@ -141,9 +141,10 @@ fn code_imports_only_what_the_table_allows() {
 fn imports_are_read_from_every_form() {
     let code = "use crate::{\n    a::{self, b},\n    c::d,\n    E,\n};\n// use crate::no;\nlet x: crate::f::G = crate::h();\n\
                 use keysift::i::J; my_crate::no; $crate::no;";
-    let names: Vec<String> = imports(code).into_iter().map(|(_, name)| name).collect();
-    assert_eq!(names, ["a", "c", "E", "f", "h", "i"]);
-    assert_eq!(imports(code)[3].0, 7);
+    let names: Vec<String> = imports(code, "crate::").into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["a", "c", "E", "f", "h"]);
+    assert_eq!(imports(code, "crate::")[3].0, 7);
+    assert_eq!(imports(code, "keysift::"), [(8, "i".to_owned())]);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What a baseline says of the findings of a scan, and what the scan says of the baseline.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::{Arc, OnceLock},
+};
 
 use bstr::{BStr, ByteSlice};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
@@ -13,7 +16,7 @@ use super::{
 use crate::{
     error::Result,
     finding::{Finding, SuppressedBy, Suppression},
-    rule::Ruleset,
+    rule::{Rule, Ruleset},
     triage::Reader,
 };
 
@@ -34,8 +37,25 @@ pub struct Use {
     pub low: bool,
     /// The day, for `until=`.
     pub today: Date,
-    /// The ids of the active rules; see [`Use::with_rules`].
-    pub rules: HashSet<String>,
+    /// The active rules; see [`Use::with_rules`].
+    pub rules: ActiveRules,
+}
+
+/// The rules that a scan had. Their names are gathered when they are first asked for.
+#[derive(Debug, Default)]
+pub struct ActiveRules {
+    rules: Vec<Arc<Rule>>,
+    ids: OnceLock<HashSet<String>>,
+}
+
+impl ActiveRules {
+    fn contains(&self, id: &str) -> bool {
+        self.ids.get_or_init(|| self.rules.iter().map(|r| r.id.clone()).collect()).contains(id)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
 }
 
 impl Default for Use {
@@ -46,7 +66,7 @@ impl Default for Use {
             now: None,
             low: false,
             today: Timestamp::now().to_zoned(TimeZone::UTC).date(),
-            rules: HashSet::new(),
+            rules: ActiveRules::default(),
         }
     }
 }
@@ -55,7 +75,7 @@ impl Use {
     /// Use with these rules. What no active rule could have found says nothing about an entry.
     #[must_use]
     pub fn with_rules(mut self, ruleset: &Ruleset) -> Self {
-        self.rules = ruleset.rules.iter().map(|r| r.id.clone()).collect();
+        self.rules = ActiveRules { rules: ruleset.rules.clone(), ids: OnceLock::new() };
         self
     }
 
@@ -134,9 +154,9 @@ struct Matching<'a> {
 
 impl Baseline {
     /// Sets aside what is known.
-    pub(in crate::triage) fn settle(&self, findings: Vec<Finding>, usage: &Use) -> Outcome {
+    pub(in crate::triage) fn settle(&self, findings: Vec<Finding>, usage: &Use, complete: bool) -> Outcome {
         let matching = self.matching(&findings, usage);
-        let remarks = self.remarks(&matching, usage);
+        let remarks = self.remarks(&matching, usage, complete);
         let mut outcome = Outcome { findings: Vec::new(), suppressed: Vec::new(), remarks };
         for (finding, cover) in findings.into_iter().zip(&matching.covers) {
             let entry_at =
@@ -319,7 +339,7 @@ impl Baseline {
         entry.rule == ANY_RULE || (!usage.rules.is_empty() && !usage.rules.contains(&entry.rule))
     }
 
-    fn remarks(&self, matching: &Matching<'_>, usage: &Use) -> Vec<String> {
+    fn remarks(&self, matching: &Matching<'_>, usage: &Use, complete: bool) -> Vec<String> {
         let mut remarks = Vec::new();
         let name = &self.name;
         if self.redacted > 0 {
@@ -338,7 +358,7 @@ impl Baseline {
                 if *used || usage.covers(self, entry) {
                     expired.push(*entry);
                 }
-            } else if !used && usage.covers(self, entry) {
+            } else if complete && !used && usage.covers(self, entry) {
                 unused.push(*entry);
             }
         }
