@@ -248,9 +248,9 @@ impl Detector {
         })
     }
 
-    /// Every match of every rule, also where several claim the same bytes.
-    pub fn resolve_all(&self, seen: &Seen) -> Vec<Match> {
-        seen.matches.clone()
+    /// Every match of every rule, also where several claim the same bytes, for the tests of rules.
+    pub fn resolve_all(&self, haystack: &[u8], seen: &Seen) -> Vec<Match> {
+        seen.matches.iter().filter(|m| verify::supported(&self.rules, haystack, &seen.matches, m)).cloned().collect()
     }
 
     /// How every candidate of a content was judged, in order.

@@ -282,7 +282,7 @@ fn make(args: &Args, known: bool) -> Result<Report> {
         Mode::History => {
             let repository = repository.ok_or_else(not_a_repository)?;
             let options = history::Options {
-                revs: args.what.clone(),
+                revs: revisions.to_vec(),
                 messages: !args.no_messages,
                 unreachable: args.unreachable,
             };
@@ -342,7 +342,6 @@ fn write(report: &Report, flags: &OutputFlags, code: u8) -> Result<(), super::Fa
         verbose: flags.verbose,
         category: flags.category.clone(),
         exit_code: i32::from(code),
-        ..Default::default()
     };
     match &flags.output {
         None => {

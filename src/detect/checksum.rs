@@ -177,11 +177,14 @@ fn jwt(token: &[u8]) -> bool {
 fn base64_json(token: &[u8]) -> bool {
     let Some(start) = token.windows(3).position(|w| w == b"eyJ") else { return false };
     // The JSON may be followed by a signature or be cut by a longer match: an object that opens with a key is enough.
+    // A signature may follow: after a dot, after the padding, or after the last underscore.
     let part = token[start..].split(|b| *b == b'.').next().unwrap_or_default();
-    let usable = part.len() / 4 * 4;
-    decode_base64(part)
-        .or_else(|| decode_base64(&part[..usable]))
-        .is_some_and(|text| text.starts_with(b"{\"") && text.is_ascii())
+    let unpadded = part.split(|b| *b == b'=').next().unwrap_or_default();
+    let unsigned = memchr::memrchr(b'_', part).map_or(part, |at| &part[..at]);
+    [part, unpadded, unsigned, &part[..part.len() / 4 * 4]]
+        .into_iter()
+        .filter_map(decode_base64)
+        .any(|text| text.starts_with(b"{\"") && text.is_ascii())
 }
 
 fn bech32(token: &[u8]) -> bool {

@@ -261,7 +261,10 @@ fn touched_after(rule: &Rule, window: &[u8], end: usize) -> bool {
 /// Of the matches that claim the same bytes, the surest and most specific one.
 pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Match>) -> Vec<Match> {
     let rule = |m: &Match| &rules[m.rule as usize];
-    matches.retain(|m| supported(rules, haystack, m));
+    if matches.iter().any(|m| !rule(m).requires.is_empty()) {
+        let all = matches.clone();
+        matches.retain(|m| supported(rules, haystack, &all, m));
+    }
     let rank = |m: &Match| {
         let kind = match (rule(m).kind, rule(m).near) {
             (Kind::Token, false) => 0,
@@ -306,6 +309,14 @@ fn stronger<K: Ord>(new: &Match, old: &Match, rank: &impl Fn(&Match) -> K) -> bo
     (std::cmp::Reverse(sure(new)), rank(new)) < (std::cmp::Reverse(sure(old)), rank(old))
 }
 
-fn supported(_rules: &[Arc<Rule>], _haystack: &[u8], _m: &Match) -> bool {
-    true
+/// Whether the rules that a match requires match near by.
+pub(super) fn supported(rules: &[Arc<Rule>], haystack: &[u8], matches: &[Match], found: &Match) -> bool {
+    let rule = &rules[found.rule as usize];
+    rule.requires.iter().all(|needed| {
+        matches.iter().filter(|m| rules[m.rule as usize].id == needed.rule && m.span != found.span).any(|partner| {
+            let (first, last) = if partner.span.start < found.span.start { (partner, found) } else { (found, partner) };
+            let between = haystack.get(first.span.end..last.span.start).unwrap_or_default();
+            needed.within_lines.is_none_or(|lines| memchr::memchr_iter(b'\n', between).count() <= lines as usize)
+        })
+    })
 }

@@ -329,7 +329,10 @@ fn entry_of(finding: &Finding, hash: Hash, spot: Spot) -> Entry {
 }
 
 /// Writes a file by way of a temporary one beside it.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+///
+/// # Errors
+/// The folder cannot be written to.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     // A link stays a link.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder =

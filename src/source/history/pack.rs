@@ -274,11 +274,6 @@ impl Pack {
             Err(e) => Err(format!("it does not inflate: {e}")),
         }
     }
-
-    /// The stated size of a whole entry.
-    pub fn size(&self, entry: u32) -> u64 {
-        self.header(entry).map_or(0, |h| h.size)
-    }
 }
 
 /// Compares ids of one width; the first eight bytes nearly always decide.

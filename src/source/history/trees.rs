@@ -363,6 +363,7 @@ impl Graph {
     }
 
     /// The subtrees and leaves of a tree; nothing for one that was not read.
+    #[allow(clippy::type_complexity)] // Two lists, each of a name and what it stands for.
     pub fn tree(&self, number: u32) -> (&[(u32, u32)], &[(u32, Leaf)]) {
         match self.places.get(number as usize) {
             Some(&place) if place != u32::MAX => {

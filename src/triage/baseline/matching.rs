@@ -368,9 +368,13 @@ impl Baseline {
         }
         let total = self.entries.len();
         if unused.len() == total {
+            let none = match total {
+                1 => "its one entry does not match".to_owned(),
+                n => format!("none of its {n} entries matches"),
+            };
             remarks.push(format!(
-                "{name}: nothing in this scan matches its {}; does it belong to another repository?",
-                entries(total)
+                "{name}: {none} anything in this scan: all is mended (`keysift baseline prune`), or it belongs to \
+                 another repository"
             ));
         } else if !unused.is_empty() {
             let n = entries(unused.len());
