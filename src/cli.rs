@@ -5,6 +5,8 @@ mod baseline;
 mod completions;
 mod config;
 mod explain;
+mod migrate;
+mod revision;
 mod rules;
 mod scan;
 mod setup;
@@ -50,6 +52,8 @@ enum Command {
     Config(config::Args),
     /// Say why a line was or was not found
     Explain(explain::Args),
+    /// Turn the files of gitleaks, betterleaks or detect-secrets into keysift's
+    Migrate(Box<migrate::Args>),
     /// Print a shell completion script
     Completions(completions::Args),
     /// Print the manual page
@@ -73,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Baseline(args) => baseline::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),
     };

@@ -6,6 +6,7 @@
 
 pub mod assignment;
 pub mod checksum;
+mod decode;
 pub mod entropy;
 pub mod near;
 pub mod placeholder;
@@ -30,6 +31,7 @@ use crate::{
     rule::{Confidence, Kind, Reach, Rule, Ruleset},
 };
 use checksum::Checksum;
+use decode::{Decoded, Done, Run};
 use prefilter::{Hit, Prefilter};
 pub use verify::{Certainty, Outcome};
 use window::{Interior, LineReach};
@@ -59,6 +61,29 @@ pub struct Match {
     pub secret: Range<usize>,
     /// How sure it is.
     pub certainty: Certainty,
+    /// The secret itself, where the content has it encoded.
+    pub decoded: Option<Arc<[u8]>>,
+}
+
+impl Match {
+    fn plain(rule: u32, hit: Hit, span: Range<usize>, secret: Range<usize>, certainty: Certainty) -> Match {
+        Match { rule, hit, span, secret, certainty, decoded: None }
+    }
+
+    /// The secret, decoded where the content has it encoded. `text` is the content.
+    pub fn value<'a>(&'a self, text: &'a [u8]) -> &'a [u8] {
+        match &self.decoded {
+            Some(value) => value,
+            None => &text[self.secret.clone()],
+        }
+    }
+}
+
+/// A match in something encoded, and what in the content it depends on (see [`decode::Run::needs`]).
+#[derive(Debug, Clone, PartialEq)]
+struct Hidden {
+    needs: Range<usize>,
+    found: Match,
 }
 
 /// What was seen in a content: what a content made from it may inherit.
@@ -70,12 +95,28 @@ pub struct Seen {
     matches: Vec<Match>,
     /// Hits of keywords that have a rule with a reach across lines, by start.
     wide: Vec<Hit>,
+    /// Matches in encoded text, by what they depend on.
+    hidden: Vec<Hidden>,
+    /// Encoded text that is too long to be decoded, with what its extent depends on.
+    undecoded: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Seen {
     /// Whether nothing was found.
     pub fn is_clean(&self) -> bool {
-        self.matches.is_empty()
+        self.matches.is_empty() && self.hidden.is_empty()
+    }
+
+    /// Encoded text that is longer than [`decode::RUN_LIMIT`] and was not decoded.
+    pub fn undecoded(&self) -> impl Iterator<Item = Range<usize>> {
+        self.undecoded.iter().map(|(_, place)| place.clone())
+    }
+
+    fn sort(&mut self) {
+        self.matches.sort_by_key(|m| (m.hit, m.rule));
+        self.wide.sort_unstable();
+        self.undecoded.sort_by_key(|(needs, place)| (needs.start, place.start));
+        self.hidden.sort_by(|a, b| hidden_order(a).cmp(&hidden_order(b)));
     }
 }
 
@@ -88,6 +129,8 @@ pub struct Trace {
     pub rule: u32,
     /// What came of it.
     pub outcome: Outcome,
+    /// The secret itself, where the content has it encoded.
+    pub decoded: Option<Arc<[u8]>>,
 }
 
 /// The active rules, made ready to run. Cheap to share between threads.
@@ -184,8 +227,9 @@ impl Detector {
     pub fn scan(&self, haystack: &[u8]) -> Seen {
         let mut seen = Seen { len: haystack.len(), ..Seen::default() };
         self.search(haystack, 0..haystack.len(), |_| true, &mut seen);
-        self.search_whole(haystack, &mut seen);
-        seen.matches.sort_by_key(|m| (m.hit, m.rule));
+        self.search_whole(haystack, &mut seen.matches);
+        decode::runs(haystack, 0..haystack.len(), Done::default(), &mut |run| self.look_into(haystack, run, &mut seen));
+        seen.sort();
         seen
     }
 
@@ -208,9 +252,9 @@ impl Detector {
             last = Some(interior);
         }
         self.search(haystack, settled..haystack.len(), |hit| !last.is_some_and(|i| i.contains(hit)), &mut seen);
-        self.search_whole(haystack, &mut seen);
-        seen.matches.sort_by_key(|m| (m.hit, m.rule));
-        seen.wide.sort_unstable();
+        self.search_whole(haystack, &mut seen.matches);
+        self.uncover(haystack, base, copied, &mut seen);
+        seen.sort();
         seen
     }
 
@@ -225,7 +269,8 @@ impl Detector {
                 *log_odds = (*log_odds - FOREIGN_FORMAT).min(UNLIKELY);
             }
         }
-        verify::resolve(&self.rules, haystack, matches)
+        let plain = verify::resolve(&self.rules, haystack, matches);
+        verify::with_hidden(plain, seen.hidden.iter().map(|h| &h.found))
     }
 
     /// Whether an assignment of a key or token stands right by the name of a provider whose credentials have
@@ -250,7 +295,8 @@ impl Detector {
 
     /// Every match of every rule, also where several claim the same bytes, for the tests of rules.
     pub fn resolve_all(&self, haystack: &[u8], seen: &Seen) -> Vec<Match> {
-        seen.matches.iter().filter(|m| verify::supported(&self.rules, haystack, &seen.matches, m)).cloned().collect()
+        let supported = |m: &&Match| verify::supported(&self.rules, haystack, &seen.matches, m);
+        seen.matches.iter().filter(supported).chain(seen.hidden.iter().map(|h| &h.found)).cloned().collect()
     }
 
     /// How every candidate of a content was judged, in order.
@@ -261,14 +307,28 @@ impl Detector {
                 let mut any = false;
                 self.verify(haystack, &hit, number, true, |outcome| {
                     any = true;
-                    traces.push(Trace { hit: hit.start..hit.end, rule: number, outcome });
+                    traces.push(Trace { hit: hit.start..hit.end, rule: number, outcome, decoded: None });
                 });
                 if !any {
                     let outcome = Outcome::nothing(hit.start..hit.end);
-                    traces.push(Trace { hit: hit.start..hit.end, rule: number, outcome });
+                    traces.push(Trace { hit: hit.start..hit.end, rule: number, outcome, decoded: None });
                 }
             }
         });
+        let mut hidden = Seen::default();
+        let every = 0..haystack.len();
+        decode::runs(haystack, every, Done::default(), &mut |run| self.look_into(haystack, run, &mut hidden));
+        traces.extend(hidden.hidden.into_iter().map(|Hidden { found, .. }| Trace {
+            hit: found.hit.start..found.hit.end,
+            rule: found.rule,
+            outcome: Outcome {
+                span: found.span,
+                secret: found.secret,
+                verdict: Ok(found.certainty),
+                contributions: Vec::new(),
+            },
+            decoded: found.decoded,
+        }));
         traces.sort_by_key(|t| (t.hit.start, t.rule));
         traces
     }
@@ -328,7 +388,7 @@ impl Detector {
     fn judge(&self, haystack: &[u8], hit: &Hit, number: u32, matches: &mut Vec<Match>) {
         self.verify(haystack, hit, number, false, |outcome| {
             if let Ok(certainty) = outcome.verdict {
-                matches.push(Match { rule: number, hit: *hit, span: outcome.span, secret: outcome.secret, certainty });
+                matches.push(Match::plain(number, *hit, outcome.span, outcome.secret, certainty));
             }
         });
     }
@@ -350,7 +410,7 @@ impl Detector {
     }
 
     /// Runs the rules that must see the whole content.
-    fn search_whole(&self, haystack: &[u8], seen: &mut Seen) {
+    fn search_whole(&self, haystack: &[u8], matches: &mut Vec<Match>) {
         for &number in &self.whole {
             let rule = &self.rules[number as usize];
             if !rule.keywords.is_empty() && !rule.keywords.iter().any(|k| contains_folded(haystack, k.as_bytes())) {
@@ -361,16 +421,117 @@ impl Detector {
             verify::expression(rule, expression, checksum, haystack, None, &mut |outcome: Outcome| {
                 if let Ok(certainty) = outcome.verdict {
                     let hit = Hit { start: outcome.span.start, end: outcome.span.end, keyword: u32::MAX };
-                    seen.matches.push(Match {
-                        rule: number,
-                        hit,
-                        span: outcome.span,
-                        secret: outcome.secret,
-                        certainty,
-                    });
+                    matches.push(Match::plain(number, hit, outcome.span, outcome.secret, certainty));
                 }
             });
         }
+    }
+
+    /// Finds what is hidden in encoded text: takes over from the base what depends on copied bytes alone,
+    /// and looks into everything else.
+    fn uncover(&self, haystack: &[u8], base: &Seen, copied: &[Copied], seen: &mut Seen) {
+        // As `Run::needs` has it: with the ends of a content as two more bytes.
+        let frames: Vec<(Range<usize>, &Copied)> = copied
+            .iter()
+            .map(|c| {
+                let at_start = c.from == 0 && c.to == 0;
+                let at_end = c.to + c.len == haystack.len() && c.from + c.len == base.len;
+                (c.to + usize::from(!at_start)..c.to + c.len + 1 + usize::from(at_end), c)
+            })
+            .collect();
+        for (frame, copied) in &frames {
+            let shift = |r: &Range<usize>| r.start - copied.from + copied.to..r.end - copied.from + copied.to;
+            let first = frame.start + copied.from - copied.to;
+            let last = frame.end + copied.from - copied.to;
+            let inside = |needs: &Range<usize>| first <= needs.start && needs.end <= last;
+            let from = base.hidden.partition_point(|h| h.needs.start < first);
+            for old in base.hidden[from..].iter().take_while(|h| h.needs.start < last).filter(|h| inside(&h.needs)) {
+                let Hit { start, end, keyword } = old.found.hit;
+                let at = shift(&(start..end));
+                let found = Match {
+                    hit: Hit { start: at.start, end: at.end, keyword },
+                    span: shift(&old.found.span),
+                    secret: shift(&old.found.secret),
+                    ..old.found.clone()
+                };
+                seen.hidden.push(Hidden { needs: shift(&old.needs), found });
+            }
+            let old = base.undecoded.iter().filter(|(needs, _)| inside(needs));
+            seen.undecoded.extend(old.map(|(needs, place)| (shift(needs), shift(place))));
+        }
+        let is_copied = |needs: &Range<usize>| {
+            let next = frames.partition_point(|(frame, _)| frame.start <= needs.start);
+            next.checked_sub(1).is_some_and(|at| needs.end <= frames[at].0.end)
+        };
+        // Between two frames there is at least a seam; before a frame at both contents' start, nothing.
+        let end = haystack.len() + 2;
+        let (mut done, mut zone_start) = (Done::default(), 0);
+        for (zone_end, next) in frames.iter().map(|(frame, _)| (frame.start, frame.end)).chain([(end, end)]) {
+            if zone_start < zone_end || 0 < zone_end && zone_start < end {
+                let last = (zone_end - 1).min(haystack.len());
+                let zone = zone_start.saturating_sub(1).min(last)..last;
+                done = decode::runs(haystack, zone, done, &mut |run| {
+                    if !is_copied(&run.needs) {
+                        self.look_into(haystack, run, seen);
+                    }
+                });
+            }
+            zone_start = next;
+        }
+    }
+
+    /// Searches what a run decodes to.
+    fn look_into(&self, haystack: &[u8], run: Run, seen: &mut Seen) {
+        let place = run.place();
+        if place.len() > decode::RUN_LIMIT {
+            seen.undecoded.push((run.needs, place));
+            return;
+        }
+        let mut found = Vec::new();
+        self.search_run(haystack, &run, decode::DEPTH, &|place| place.clone(), &mut found);
+        seen.hidden.extend(found.into_iter().map(|found| Hidden { needs: run.needs.clone(), found }));
+    }
+
+    /// Searches what a run decodes to, and the runs in that. `place` leads from places in `text` to places
+    /// in the content.
+    fn search_run(
+        &self,
+        text: &[u8],
+        run: &Run,
+        depth: usize,
+        place: &dyn Fn(&Range<usize>) -> Range<usize>,
+        found: &mut Vec<Match>,
+    ) {
+        decode::decode(text, run, &mut |decoded: Decoded| {
+            for part in &decoded.parts {
+                let bytes = &decoded.bytes[part.clone()];
+                let within = |r: &Range<usize>| r.start + part.start..r.end + part.start;
+                let origin = |r: &Range<usize>| place(&decoded.map.place(&within(r)));
+                let is_changed = |r: &Range<usize>| decoded.map.is_changed(&within(r));
+                let mut matches = Vec::new();
+                self.prefilter.for_each(bytes, 0..bytes.len(), |hit| {
+                    for &number in &self.uses[hit.keyword as usize] {
+                        if decoded.has_context() || has_format(&self.rules[number as usize]) {
+                            self.judge(bytes, &hit, number, &mut matches);
+                        }
+                    }
+                });
+                self.search_whole(bytes, &mut matches);
+                matches.retain(|m| is_changed(&m.span));
+                found.extend(verify::resolve(&self.rules, bytes, matches).into_iter().map(|m| {
+                    let secret = origin(&m.secret);
+                    let hit = Hit { start: secret.start, end: secret.end, keyword: u32::MAX };
+                    Match { hit, span: origin(&m.span), decoded: Some(bytes[m.secret.clone()].into()), secret, ..m }
+                }));
+                if depth > 1 {
+                    decode::runs(bytes, 0..bytes.len(), Done::default(), &mut |inner| {
+                        if is_changed(&inner.place()) {
+                            self.search_run(bytes, &inner, depth - 1, &origin, found);
+                        }
+                    });
+                }
+            }
+        });
     }
 
     /// The compiled expression of a rule, compiled on first use. `None` where it is too large to compile.
@@ -396,6 +557,16 @@ impl Detector {
 
 fn compile(pattern: &str) -> std::result::Result<Regex, regex::Error> {
     RegexBuilder::new(pattern).unicode(false).size_limit(EXPRESSION_LIMIT).dfa_size_limit(EXPRESSION_LIMIT).build()
+}
+
+/// Whether a rule knows its secrets by their own format, and needs no names around them.
+fn has_format(rule: &Rule) -> bool {
+    rule.kind == Kind::Token && !rule.near || rule.kind == Kind::Regex
+}
+
+fn hidden_order(hidden: &Hidden) -> impl Ord {
+    let Hidden { needs, found } = hidden;
+    (needs.start, needs.end, found.hit, found.span.start, found.rule, found.decoded.clone())
 }
 
 fn lines_below(kind: Kind) -> usize {

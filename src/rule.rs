@@ -90,6 +90,17 @@ impl Ruleset {
         self.allowlists.extend(other.allowlists);
     }
 
+    /// The hash of the same rules without their examples, as they are embedded.
+    pub fn hash_without_examples(&self) -> String {
+        let mut bare = self.clone();
+        for rule in &mut bare.rules {
+            let rule = Arc::make_mut(rule);
+            rule.examples.clear();
+            rule.counter_examples.clear();
+        }
+        bare.hash()
+    }
+
     /// A hash over everything that decides what is found, 16 hex digits.
     ///
     /// # Panics

@@ -212,7 +212,7 @@ impl<'a> Collector<'a> {
     /// A number for a secret under a rule: equal for equal ones, and practically only for these.
     fn number(&self, text: &[u8], matched: &Match) -> u64 {
         let mut hash = blake3::Hasher::new();
-        hash.update(&matched.rule.to_le_bytes()).update(&text[matched.secret.clone()]);
+        hash.update(&matched.rule.to_le_bytes()).update(matched.value(text));
         u64::from_le_bytes(hash.finalize().as_bytes()[..8].try_into().expect("eight bytes"))
     }
 
@@ -246,7 +246,7 @@ impl<'a> Collector<'a> {
             let (lines, above) = lines_around(text, &matched.span);
             let candidate = Candidate {
                 rule,
-                secret: &text[matched.secret.clone()],
+                secret: matched.value(text),
                 matched: &text[matched.span.clone()],
                 lines: &text[lines],
                 above: &text[above],
@@ -260,7 +260,7 @@ impl<'a> Collector<'a> {
             };
             location.start = locator.position(matched.secret.start);
             location.end = locator.position(matched.secret.end);
-            let secret = Secret::new(&text[matched.secret.clone()]);
+            let secret = Secret::new(matched.value(text));
             let key = Key { rule: matched.rule, secret, suppressed: suppression.is_some() };
             placed.push((key, Gathering { confidence, suppression, locations: vec![(order, location)] }));
         }
@@ -379,7 +379,8 @@ impl<'a> Collector<'a> {
             if key.suppressed { suppressed.push(finding) } else { findings.push(finding) }
         }
         findings.sort_by(order);
-        let settled = self.triage.settle(findings);
+        let complete = gaps.is_empty() && !self.stop.load(Ordering::Relaxed);
+        let settled = self.triage.settle_as(findings, complete);
         findings = settled.findings;
         suppressed.extend(settled.suppressed);
         findings.sort_by(order);

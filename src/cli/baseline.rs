@@ -67,6 +67,11 @@ pub(crate) fn run(args: &Args) -> Done {
     match &args.command {
         Command::Create(make) => {
             let path = make.path();
+            if path.exists() {
+                return Err(Error::new(format!("{} is there already", path.display()))
+                    .help("`keysift baseline update` adds what is new; delete the file to start again")
+                    .into());
+            }
             let (findings, _) = make.findings()?;
             let baseline = Baseline::create(NAME, &findings, &make.note())?;
             baseline.write(&path)?;
@@ -145,6 +150,7 @@ impl Make {
         let report = scan::make_without_baseline(&self.scan)?;
         let whole = report.scan.is_complete();
         let coverage = if whole { self.scan.coverage() } else { Coverage::Part };
-        Ok((report.findings, Use { coverage, ..Use::default() }))
+        let usage = Use { coverage, ..Use::default() }.with_rules(&scan::ruleset(&self.scan)?);
+        Ok((report.findings, usage))
     }
 }

@@ -44,8 +44,12 @@ pub(crate) fn run(args: &Args) -> Done {
         }
         shown += 1;
         let rule = &ruleset.rules[trace.rule as usize];
-        let word = String::from_utf8_lossy(&text[trace.hit.clone()]).into_owned();
-        let secret = keysift::finding::Secret::new(&text[trace.outcome.secret.clone()]);
+        let how = match &trace.decoded {
+            Some(_) => "in encoded text".to_owned(),
+            None => format!("at keyword `{}`", String::from_utf8_lossy(&text[trace.hit.clone()]).escape_debug()),
+        };
+        let value = trace.decoded.as_deref().unwrap_or(&text[trace.outcome.secret.clone()]);
+        let secret = keysift::finding::Secret::new(value);
         let value =
             if args.show_secrets { String::from_utf8_lossy(secret.expose()).into_owned() } else { secret.redacted() };
         let verdict = match trace.outcome.verdict {
@@ -59,9 +63,8 @@ pub(crate) fn run(args: &Args) -> Done {
         };
         writeln!(
             out,
-            "{path}:{at}: rule {} at keyword `{}`, value {} ({} bytes): {verdict}",
+            "{path}:{at}: rule {} {how}, value {} ({} bytes): {verdict}",
             rule.id,
-            word.escape_debug(),
             value.escape_debug(),
             secret.len()
         )?;

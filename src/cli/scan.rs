@@ -116,7 +116,7 @@ struct LimitFlags {
     /// Leave files above this size out, as a gap (bytes; default: no limit)
     #[arg(long, value_name = "BYTES")]
     max_size: Option<u64>,
-    /// Forget what earlier scans of this history saw
+    /// Accepted for the sake of scripts: this version remembers nothing between scans
     #[arg(long)]
     no_cache: bool,
     /// Threads (default: one a core)
@@ -173,6 +173,12 @@ pub(crate) fn run(args: &Args) -> Done {
 /// Scans as `keysift scan` does, but no baseline sets anything aside.
 pub(super) fn make_without_baseline(args: &Args) -> Result<Report> {
     make(args, false)
+}
+
+/// The rules that a scan with these flags has, with the configuration that stands here.
+pub(super) fn ruleset(args: &Args) -> Result<Ruleset> {
+    let config = setup::configuration(args.limits.config.as_deref(), Path::new("."))?;
+    args.rules.apply(config.ruleset(Ruleset::builtin())?.0)
 }
 
 impl Args {

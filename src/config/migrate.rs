@@ -100,10 +100,17 @@ impl Draft {
     fn take(&mut self, merged: gitleaks::Merged, name: &str, out: &mut Migrated) {
         self.from.push(name.to_owned());
         out.left.extend(merged.remarks);
-        if !merged.use_default {
+        let looks = |(_, table): &(String, Table)| table.contains_key("regex") || table.contains_key("path");
+        if !merged.use_default && merged.rules.iter().any(looks) {
             self.without_builtin = true;
             out.left.push(format!(
-                "{name}: does not extend gitleaks' default rules, so keysift's built-in rules are off too; take `use_default = false` out to have them"
+                "{name}: does not extend gitleaks' default rules, so keysift's built-in rules are off too; take \
+                 `use_default = false` out to have them"
+            ));
+        } else if !merged.use_default {
+            out.left.push(format!(
+                "{name}: has no rules and does not extend gitleaks' default ones, so gitleaks finds nothing with it; \
+                 keysift's built-in rules are on"
             ));
         }
         for id in &merged.disabled {

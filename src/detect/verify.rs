@@ -301,11 +301,38 @@ pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Mat
     kept
 }
 
-fn stronger<K: Ord>(new: &Match, old: &Match, rank: &impl Fn(&Match) -> K) -> bool {
-    let sure = |m: &Match| match m.certainty {
+/// Adds matches in encoded text. Where both claim the same bytes, the surer one has them, else the plain one.
+pub(super) fn with_hidden<'a>(mut kept: Vec<Match>, hidden: impl Iterator<Item = &'a Match>) -> Vec<Match> {
+    let overlap = |a: &Match, b: &Match| a.secret.start < b.secret.end && b.secret.start < a.secret.end;
+    let mut any = false;
+    for found in hidden {
+        // Sorted by start, and far fewer than there are plain ones: a short look at all of them.
+        let beats = |k: &Match| sure(found) > sure(k);
+        let same = |k: &Match| k.rule == found.rule && k.decoded == found.decoded;
+        let taken = kept.iter().any(|k| overlap(k, found) && if k.decoded.is_some() { same(k) } else { !beats(k) });
+        if !taken {
+            kept.retain(|k| k.decoded.is_some() || !overlap(k, found));
+            kept.push(found.clone());
+            any = true;
+        }
+    }
+    if any {
+        kept.sort_by(|a, b| {
+            (a.secret.start, a.secret.end, a.rule, &a.decoded).cmp(&(b.secret.start, b.secret.end, b.rule, &b.decoded))
+        });
+    }
+    kept
+}
+
+/// A confidence that does not depend on weighed evidence is surer than one that does.
+fn sure(m: &Match) -> Option<Confidence> {
+    match m.certainty {
         Certainty::Fixed(c) => Some(c),
         Certainty::Scored(_) => None,
-    };
+    }
+}
+
+fn stronger<K: Ord>(new: &Match, old: &Match, rank: &impl Fn(&Match) -> K) -> bool {
     (std::cmp::Reverse(sure(new)), rank(new)) < (std::cmp::Reverse(sure(old)), rank(old))
 }
 

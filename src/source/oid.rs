@@ -1,11 +1,14 @@
 //! The name of an object: the hash that git knows it by.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use bstr::ByteSlice;
 
 /// An object id, SHA-1 (20 bytes) or SHA-256 (32 bytes).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Oid {
     // Unused bytes are zero, so that the derived comparisons are those of the ids.
     bytes: [u8; 32],
@@ -52,6 +55,14 @@ fn digit(c: u8) -> Option<u8> {
         b'a'..=b'f' => Some(c - b'a' + 10),
         b'A'..=b'F' => Some(c - b'A' + 10),
         _ => None,
+    }
+}
+
+/// The first eight bytes of an id are a hash already.
+impl Hash for Oid {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let head = self.bytes.first_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
+        state.write_u64(head);
     }
 }
 

@@ -523,6 +523,15 @@ fn a_config_without_default_rules_stays_without_them() {
 }
 
 #[test]
+fn a_config_that_finds_nothing_is_migrated_with_the_builtin_rules_on() {
+    let files = [(".gitleaks.toml".to_owned(), b"[allowlist]\npaths = ['(a|b)/']\n".to_vec())];
+    let migrated = migrate(&files, Resolver { findings: &[], read: None }, &none).unwrap();
+    let (set, remarks) = rules(&parse(&migrated.config.unwrap()));
+    assert_eq!((set.rules.len(), remarks.len()), (Ruleset::builtin().rules.len(), 0));
+    assert!(migrated.left.iter().any(|l| l.contains("gitleaks finds nothing with it")), "{:?}", migrated.left);
+}
+
+#[test]
 fn a_detect_secrets_baseline_is_migrated() {
     let digest = "ab".repeat(20);
     let text = format!(

@@ -1,6 +1,11 @@
 //! The integration tests: one binary, a file a topic, real git.
 
+mod cli;
 mod common;
+mod config;
+mod delta;
 mod layering;
 mod reports;
+mod rules;
 mod sources;
+mod triage;

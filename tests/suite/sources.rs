@@ -29,6 +29,7 @@ const BOTH: [Backend; 2] = [Backend::Auto, Backend::Program];
 
 /// What a source pushed.
 #[derive(Default)]
+#[allow(clippy::type_complexity)] // Path, content, what stood there before.
 struct Seen {
     contents: Mutex<Vec<(String, Vec<u8>, Option<Vec<u8>>)>>,
     names: Mutex<Vec<String>>,
@@ -87,7 +88,7 @@ impl Seen {
     }
 
     #[track_caller]
-    fn is_complete(self) -> Seen {
+    fn complete(self) -> Seen {
         assert_eq!(self.gaps(), []);
         self
     }
@@ -139,7 +140,7 @@ fn staged_is_what_the_next_commit_adds() {
     repo.write("a/b/new", "not what is staged\n");
     repo.write("untracked", "untracked\n");
     for backend in BOTH {
-        let seen = staged(&repo, backend).is_complete();
+        let seen = staged(&repo, backend).complete();
         assert_eq!(seen.paths(), ["a/b/new", "old"]);
         assert_eq!(seen.text("a/b/new"), "new\n");
         assert_eq!(seen.before("a/b/new"), None);
@@ -155,12 +156,12 @@ fn staged_is_what_the_next_commit_adds() {
 fn staged_before_the_first_commit_is_everything() {
     let repo = Repo::empty(&[]);
     for backend in BOTH {
-        assert_eq!(staged(&repo, backend).is_complete().paths(), [""; 0]);
+        assert_eq!(staged(&repo, backend).complete().paths(), [""; 0]);
     }
     repo.stage("a/b", "x\n");
     repo.stage("c", "y\n");
     for backend in BOTH {
-        assert_eq!(staged(&repo, backend).is_complete().paths(), ["a/b", "c"]);
+        assert_eq!(staged(&repo, backend).complete().paths(), ["a/b", "c"]);
     }
 }
 
@@ -168,7 +169,7 @@ fn staged_before_the_first_commit_is_everything() {
 fn staged_nothing_is_complete() {
     let repo = Repo::new();
     for backend in BOTH {
-        assert_eq!(staged(&repo, backend).is_complete().paths(), [""; 0]);
+        assert_eq!(staged(&repo, backend).complete().paths(), [""; 0]);
     }
 }
 
@@ -181,12 +182,12 @@ fn staged_names_sort_around_folders() {
     repo.stage("foo/x", "changed");
     repo.stage("foo0", "changed too");
     for backend in BOTH {
-        assert_eq!(staged(&repo, backend).is_complete().paths(), ["foo/x", "foo0"]);
+        assert_eq!(staged(&repo, backend).complete().paths(), ["foo/x", "foo0"]);
     }
     repo.run("rm -qrf foo");
     repo.stage("foo", "a file now");
     for backend in BOTH {
-        assert_eq!(staged(&repo, backend).is_complete().paths(), ["foo", "foo0"]);
+        assert_eq!(staged(&repo, backend).complete().paths(), ["foo", "foo0"]);
     }
 }
 
@@ -233,7 +234,7 @@ fn staged_renames_have_their_old_content_before_them() {
     repo.run("mv tiny small");
     repo.stage("new", text.clone() + "token\n");
     for backend in BOTH {
-        let seen = staged(&repo, backend).is_complete();
+        let seen = staged(&repo, backend).complete();
         assert_eq!(seen.paths(), ["new"]);
         assert_eq!(seen.before("new"), Some(text.clone()));
         assert_eq!(*seen.names.lock().unwrap(), ["folder/moved", "new", "small"]);
@@ -260,7 +261,7 @@ fn staged_type_changes_links_and_submodules() {
     repo.git(["update-index", "--add", "--cacheinfo", &format!("160000,{oid},sub")]);
     repo.run("update-index --chmod=+x README");
     for backend in BOTH {
-        let seen = staged(&repo, backend).is_complete();
+        let seen = staged(&repo, backend).complete();
         assert_eq!(seen.paths(), ["link", "was-link"]);
         assert_eq!(seen.text("link"), "some/target");
         assert_eq!(seen.before("was-link").as_deref(), Some("README"));
@@ -276,7 +277,7 @@ fn staged_leaves_out_what_is_only_intended() {
     repo.stage("assumed", "y\n");
     repo.run("update-index --assume-unchanged assumed");
     for backend in BOTH {
-        assert_eq!(staged(&repo, backend).is_complete().paths(), ["assumed"]);
+        assert_eq!(staged(&repo, backend).complete().paths(), ["assumed"]);
     }
 }
 
@@ -292,7 +293,7 @@ fn staged_conflicts_are_scanned_and_said() {
     }
     repo.stage("c.txt", "solved\n");
     for backend in BOTH {
-        assert_eq!(staged(&repo, backend).is_complete().text("c.txt"), "solved\n");
+        assert_eq!(staged(&repo, backend).complete().text("c.txt"), "solved\n");
     }
 }
 
@@ -314,11 +315,11 @@ fn staged_in_every_form_of_index() {
             repo.run(command);
         }
         for backend in BOTH {
-            assert_eq!(staged(&repo, backend).is_complete().paths(), [""; 0], "{form}");
+            assert_eq!(staged(&repo, backend).complete().paths(), [""; 0], "{form}");
         }
         repo.stage("in/new", "new\n");
         for backend in BOTH {
-            assert_eq!(staged(&repo, backend).is_complete().paths(), ["in/new"], "{form}");
+            assert_eq!(staged(&repo, backend).complete().paths(), ["in/new"], "{form}");
             let tracked = open(&repo, backend).tracked().unwrap();
             assert!(tracked.iter().any(|t| t.path == "in/a"), "{form}");
         }
@@ -326,7 +327,7 @@ fn staged_in_every_form_of_index() {
         repo.git(["update-ref", "HEAD", &repo.oid("HEAD~3")]);
         for backend in BOTH {
             assert_eq!(
-                staged(&repo, backend).is_complete().paths(),
+                staged(&repo, backend).complete().paths(),
                 ["in/a", "in/new", "out/b/c", "out/d"],
                 "{form} {backend:?}"
             );
@@ -349,8 +350,8 @@ fn staged_in_repositories_that_libgit2_refuses() {
             assert_eq!(opened.head().map(|o| o.to_string()), Some(repo.oid("HEAD")));
             assert_eq!(opened.head_branch().unwrap(), "main");
             assert_eq!(opened.root(), Some(repo.path()));
-            assert_eq!(staged(&repo, backend).is_complete().paths(), ["app.cfg"]);
-            assert_eq!(scan(&repo, backend, &["."]).is_complete().paths(), ["README", "app.cfg"]);
+            assert_eq!(staged(&repo, backend).complete().paths(), ["app.cfg"]);
+            assert_eq!(scan(&repo, backend, &["."]).complete().paths(), ["README", "app.cfg"]);
         }
     }
 }
@@ -378,13 +379,13 @@ fn staged_follows_the_environment() {
         assert_eq!(staged(&repo, backend).paths(), [""; 0]);
         let mut here = environment(&repo, backend);
         here.index_file = Some(other.clone());
-        assert_eq!(staged_in(&here).is_complete().paths(), ["app.cfg"]);
+        assert_eq!(staged_in(&here).complete().paths(), ["app.cfg"]);
 
         let mut elsewhere = here.clone();
         elsewhere.cwd = repo.world.path("home");
         elsewhere.git_dir = Some(repo.dot_git(""));
         elsewhere.work_tree = Some(repo.path().to_owned());
-        assert_eq!(staged_in(&elsewhere).is_complete().paths(), ["app.cfg"]);
+        assert_eq!(staged_in(&elsewhere).complete().paths(), ["app.cfg"]);
     }
 }
 
@@ -399,8 +400,8 @@ fn staged_in_linked_working_trees_and_separate_folders() {
     separate.stage("app.cfg", "x\n");
     for backend in BOTH {
         assert_eq!(staged(&repo, backend).paths(), [""; 0]);
-        assert_eq!(staged(&linked, backend).is_complete().paths(), ["app.cfg"]);
-        assert_eq!(staged(&separate, backend).is_complete().paths(), ["app.cfg"]);
+        assert_eq!(staged(&linked, backend).complete().paths(), ["app.cfg"]);
+        assert_eq!(staged(&separate, backend).complete().paths(), ["app.cfg"]);
         let opened = open(&linked, backend);
         assert_eq!(opened.common_dir(), repo.dot_git("").components().collect::<PathBuf>());
         assert_eq!(opened.root(), Some(linked.path()));
@@ -506,7 +507,7 @@ fn staged_many_files_on_many_threads() {
     }
     repo.run("add .");
     for backend in BOTH {
-        let seen = staged(&repo, backend).is_complete();
+        let seen = staged(&repo, backend).complete();
         assert_eq!(seen.paths().len(), 200);
         assert_eq!(seen.text("d3/f3"), "3\n");
     }
@@ -566,14 +567,14 @@ fn worktree_is_tracked_and_not_ignored() {
     repo.git(["config", "--global", "core.excludesFile", rules.to_str().unwrap()]);
     repo.write("mine", "x\n");
     for backend in BOTH {
-        let seen = scan(&repo, backend, &["."]).is_complete();
+        let seen = scan(&repo, backend, &["."]).complete();
         let git = repo.run("ls-files --cached --others --exclude-standard");
         let mut expected: Vec<&str> = git.lines().collect();
         expected.sort_unstable();
         assert_eq!(seen.paths(), expected);
         assert!(expected.contains(&"sub/tracked.log") && expected.contains(&"sub/build/kept"));
 
-        let seen = scan(&repo, backend, &["sub"]).is_complete();
+        let seen = scan(&repo, backend, &["sub"]).complete();
         let below: Vec<_> = expected.iter().filter(|p| p.starts_with("sub/")).collect();
         assert_eq!(seen.paths().iter().collect::<Vec<_>>(), below);
         // From below, paths are as seen from there.
@@ -594,12 +595,12 @@ fn worktree_scans_what_is_named() {
     repo.write("build/out", "x\n");
     repo.write("build/inner/out", "x\n");
     for backend in BOTH {
-        assert_eq!(scan(&repo, backend, &[".env"]).is_complete().paths(), [".env"]);
+        assert_eq!(scan(&repo, backend, &[".env"]).complete().paths(), [".env"]);
         assert_eq!(scan(&repo, backend, &["./.env", "README", "./README"]).paths(), [".env", "README"]);
-        assert_eq!(scan(&repo, backend, &["build"]).is_complete().paths(), ["build/inner/out", "build/out"]);
-        assert_eq!(scan(&repo, backend, &["build/inner"]).is_complete().paths(), ["build/inner/out"]);
+        assert_eq!(scan(&repo, backend, &["build"]).complete().paths(), ["build/inner/out", "build/out"]);
+        assert_eq!(scan(&repo, backend, &["build/inner"]).complete().paths(), ["build/inner/out"]);
         let seen = scan(&repo, backend, &[".", "./.env", "build/inner"]);
-        assert_eq!(seen.is_complete().paths(), [".env", ".gitignore", "README", "build/inner/out"]);
+        assert_eq!(seen.complete().paths(), [".env", ".gitignore", "README", "build/inner/out"]);
         let seen = scan(&repo, backend, &[".git"]);
         assert!(seen.paths().contains(&".git/HEAD".to_owned()), "{:?}", seen.paths());
         let missing = Worktree::new(paths(&["README", "missing"]), environment(&repo, backend), None);
@@ -618,7 +619,7 @@ fn worktree_outside_of_a_repository_is_every_file() {
     inner.put(".gitignore", "ignored\n");
     inner.write("ignored", "x\n");
     for backend in BOTH {
-        let seen = Seen::of(&Worktree::new(vec![], Environment::new(&folder, backend), None)).is_complete();
+        let seen = Seen::of(&Worktree::new(vec![], Environment::new(&folder, backend), None)).complete();
         assert_eq!(seen.paths(), [".gitignore", "a/.hidden/x", "inner/.gitignore"]);
     }
 }
@@ -651,7 +652,7 @@ fn worktree_files_that_are_not_there() {
     fs::remove_dir_all(repo.path().join("was-folder")).unwrap();
     repo.write("was-folder", "x\n");
     for backend in BOTH {
-        assert_eq!(scan(&repo, backend, &["."]).is_complete().paths(), ["README", "folder-now/x", "was-folder"]);
+        assert_eq!(scan(&repo, backend, &["."]).complete().paths(), ["README", "folder-now/x", "was-folder"]);
     }
 }
 
@@ -666,11 +667,11 @@ fn worktree_links_are_their_targets_and_not_followed() {
     std::os::unix::fs::symlink("one", repo.path().join("two")).unwrap();
     repo.run("add out");
     for backend in BOTH {
-        let seen = scan(&repo, backend, &["."]).is_complete();
+        let seen = scan(&repo, backend, &["."]).complete();
         assert_eq!(seen.paths(), ["README", "one", "out", "two", "up"]);
         assert_eq!(seen.text("out"), outside.to_str().unwrap());
         // Whoever names a link means what it points to.
-        assert_eq!(scan(&repo, backend, &["out"]).is_complete().text("out"), "secret\n");
+        assert_eq!(scan(&repo, backend, &["out"]).complete().text("out"), "secret\n");
     }
 }
 
@@ -680,7 +681,7 @@ fn worktree_pipes_are_not_opened() {
     let status = std::process::Command::new("mkfifo").arg(repo.path().join("pipe")).status().unwrap();
     assert!(status.success());
     for backend in BOTH {
-        assert_eq!(scan(&repo, backend, &["."]).is_complete().paths(), ["README"]);
+        assert_eq!(scan(&repo, backend, &["."]).complete().paths(), ["README"]);
     }
 }
 
@@ -689,8 +690,8 @@ fn worktree_that_may_not_be_read_is_a_gap() {
     let repo = Repo::new();
     let file = repo.write("locked", "x\n");
     let folder = repo.write("closed/x", "x\n").parent().unwrap().to_owned();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o0)).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o0)).unwrap();
     // Root may read everything.
     if fs::File::open(&file).is_err() {
         for backend in BOTH {
@@ -709,7 +710,7 @@ fn worktree_sizes() {
     for size in sizes {
         repo.write(format!("f{size}"), vec![b'x'; size]);
     }
-    let seen = scan(&repo, Backend::Auto, &["."]).is_complete();
+    let seen = scan(&repo, Backend::Auto, &["."]).complete();
     for size in sizes {
         assert_eq!(seen.text(&format!("f{size}")).len(), size);
     }
@@ -735,7 +736,7 @@ fn worktree_deep_and_wide() {
         repo.write(format!("wide/{i}"), "x\n");
     }
     for backend in BOTH {
-        let seen = scan(&repo, backend, &["."]).is_complete();
+        let seen = scan(&repo, backend, &["."]).complete();
         assert_eq!(seen.paths().len(), 1002);
         assert_eq!(seen.text(&deep), "deep\n");
     }
@@ -785,10 +786,10 @@ fn worktree_submodules_and_nested_repositories() {
     let clone = repo.clone_to("clone", &[]);
     for backend in BOTH {
         assert_eq!(
-            scan(&repo, backend, &["."]).is_complete().paths(),
+            scan(&repo, backend, &["."]).complete().paths(),
             [".gitmodules", "README", "sub/README", "sub/lib.c", "vendor/nested/.gitignore", "vendor/nested/new"]
         );
-        assert_eq!(scan(&repo, backend, &["sub"]).is_complete().paths(), ["sub/README", "sub/lib.c"]);
+        assert_eq!(scan(&repo, backend, &["sub"]).complete().paths(), ["sub/README", "sub/lib.c"]);
         let seen = scan(&clone, backend, &["."]);
         assert_eq!(seen.paths(), [".gitmodules", "README"]);
         assert_eq!(seen.gaps(), [(GapKind::Submodule, "sub".into())]);
@@ -828,7 +829,7 @@ fn worktree_of_a_sparse_checkout() {
     repo.run("sparse-checkout init --cone --sparse-index");
     repo.run("sparse-checkout set in");
     for backend in BOTH {
-        assert_eq!(scan(&repo, backend, &["."]).is_complete().paths(), ["README", "in/a"]);
+        assert_eq!(scan(&repo, backend, &["."]).complete().paths(), ["README", "in/a"]);
     }
 }
 
@@ -845,7 +846,7 @@ fn worktree_in_a_hook_is_the_repository_of_the_hook() {
         hook.index_file = Some(repo.dot_git("index"));
         assert_eq!(Seen::of(&Worktree::new(vec![], hook.clone(), None)).paths(), [".gitignore", "README"]);
         let seen = Seen::of(&Worktree::new(paths(&["../other"]), hook, None));
-        assert_eq!(seen.is_complete().paths(), ["../other/theirs"]);
+        assert_eq!(seen.complete().paths(), ["../other/theirs"]);
     }
 }
 
@@ -871,8 +872,8 @@ fn worktree_runs_and_writes_nothing() {
     };
     let before = state();
     for backend in BOTH {
-        assert_eq!(staged(&repo, backend).is_complete().paths(), ["app.cfg"]);
-        assert_eq!(scan(&repo, backend, &["."]).is_complete().paths().len(), 3);
+        assert_eq!(staged(&repo, backend).complete().paths(), ["app.cfg"]);
+        assert_eq!(scan(&repo, backend, &["."]).complete().paths().len(), 3);
         open(&repo, backend).refs();
         assert!(!marker.exists(), "{backend:?}");
     }
@@ -1085,7 +1086,7 @@ fn repository_replaced_objects_are_not_hidden() {
 
 #[test]
 fn stdin_is_one_content() {
-    let seen = Seen::of(&Stdin::new(&b"a\0b"[..], "name")).is_complete();
+    let seen = Seen::of(&Stdin::new(&b"a\0b"[..], "name")).complete();
     assert_eq!(seen.text("name"), "a\0b");
     struct Broken;
     impl Read for Broken {

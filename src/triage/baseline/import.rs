@@ -366,12 +366,12 @@ impl Resolver<'_> {
             found.retain(|f| f.rule.id == mark.rule);
         }
         if found.is_empty() {
-            left.push(if was_read || (mark.commit.is_none() && self.read.is_none()) {
-                format!("{label}: keysift finds nothing there; no entry is needed")
-            } else if mark.commit.is_some() {
-                format!("{label}: not found in what was scanned (its commit may be gone; import with --history)")
-            } else {
-                format!("{label}: the file is not there")
+            // What the tree does not have any more only a scan of the history finds.
+            let looked = mark.commit.is_none() || self.findings.iter().any(super::is_of_history);
+            left.push(match (looked, was_read || self.read.is_none()) {
+                (false, _) => format!("{label}: points into the history; take it over with --history"),
+                (true, true) => format!("{label}: keysift finds nothing there; no entry is needed"),
+                (true, false) => format!("{label}: the file or the commit is not there"),
             });
         }
         found.into_iter().map(|f| entry_of(f, salt.hash(f.secret.expose()), spot.clone())).collect()
