@@ -25,7 +25,7 @@ use crate::{
     gap::{Gap, GapKind},
     report::{Covered, Mode, Report, Repository, Scan},
     source::{
-        Sink, Source,
+        Sink, Source, archive,
         history::{Appearance, History, Inspector},
     },
     triage::{Candidate, Triage, Verdict},
@@ -149,6 +149,30 @@ impl Sink for Collector<'_> {
             return;
         }
         self.bytes.fetch_add(content.bytes.len() as u64, Ordering::Relaxed);
+        if archive::is_archive(content.bytes) {
+            let gap = &mut |gap| lock(&self.gaps).push(gap);
+            let visit = &mut |path: &BStr, bytes: &[u8]| {
+                let origin = Origin { path: path.to_owned(), ..content.origin.clone() };
+                self.look(Content { origin: &origin, bytes, before: None });
+            };
+            archive::expand(content.origin.path.as_bstr(), content.bytes, visit, gap);
+        } else {
+            self.look(content);
+        }
+    }
+
+    fn gap(&self, gap: Gap) {
+        lock(&self.gaps).push(gap);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Collector<'_> {
+    /// Looks at a content that is no archive.
+    fn look(&self, content: Content<'_>) {
         let text = text::text(content.bytes);
         let seen = self.detector.scan(&text);
         if seen.is_clean() {
@@ -166,14 +190,6 @@ impl Sink for Collector<'_> {
         matches.retain(|m| !before.contains(&self.number(&text, m)));
         let origin = content.origin;
         self.place(&text, &matches, &origin.path, |matched| (0, location(origin, matched), None));
-    }
-
-    fn gap(&self, gap: Gap) {
-        lock(&self.gaps).push(gap);
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
     }
 }
 
@@ -305,47 +321,66 @@ impl<'a> Collector<'a> {
                     Err(_) => return,
                 },
             };
-            let text = text::text(&content);
-            let seen = self.detector.scan(&text);
-            let matches = self.detector.resolve(&text, &seen);
-            for at in places {
-                let appearance = &appearances[at];
-                let new: Vec<Match> = matches
-                    .iter()
-                    .filter(|m| appearance.secrets.contains_key(&self.number(&text, m)))
-                    .cloned()
-                    .collect();
-                let commit = appearance.commit.and_then(|id| {
-                    let known = lock(&authors).get(&id).cloned();
-                    known.unwrap_or_else(|| {
-                        let commit = history.author(&id).map(|(author, email, date)| Commit {
-                            id: id.to_string(),
-                            author,
-                            email,
-                            date,
-                        });
-                        lock(&authors).insert(id, commit.clone());
-                        commit
-                    })
-                });
-                self.place(&text, &new, &appearance.path, |matched| {
-                    let origin = Origin {
-                        path: appearance.path.clone(),
-                        place: appearance.place,
-                        blob: appearance.object.map(|id| id.to_string()),
-                    };
-                    let in_head = appearance.secrets.get(&self.number(&text, matched)).copied();
-                    let location = Location {
-                        commit: commit.clone(),
-                        in_head: if appearance.place == Place::Content { in_head } else { None },
-                        pushed: appearance.pushed,
-                        unreachable: appearance.unreachable,
-                        ..location(&origin, matched)
-                    };
-                    (at as u32, location, commit.as_ref().map(|c| c.id.clone()))
-                });
+            if archive::is_archive(&content) {
+                // What could not be read in it was said when it was inspected.
+                let visit = &mut |path: &BStr, bytes: &[u8]| {
+                    self.place_text(history, appearances, &places, &authors, path, bytes);
+                };
+                archive::expand("".into(), &content, visit, &mut |_| {});
+            } else {
+                self.place_text(history, appearances, &places, &authors, "".into(), &content);
             }
         });
+    }
+
+    /// Places the secrets of one text, `inner` being its path inside of the appearances' own.
+    fn place_text(
+        &self,
+        history: &History,
+        appearances: &[Appearance],
+        places: &[usize],
+        authors: &Mutex<HashMap<crate::source::oid::Oid, Option<Commit>>>,
+        inner: &BStr,
+        content: &[u8],
+    ) {
+        let text = text::text(content);
+        let seen = self.detector.scan(&text);
+        let matches = self.detector.resolve(&text, &seen);
+        for &at in places {
+            let appearance = &appearances[at];
+            let path: BString = [appearance.path.as_slice(), inner].concat().into();
+            let new: Vec<Match> =
+                matches.iter().filter(|m| appearance.secrets.contains_key(&self.number(&text, m))).cloned().collect();
+            let commit = appearance.commit.and_then(|id| {
+                let known = lock(authors).get(&id).cloned();
+                known.unwrap_or_else(|| {
+                    let commit = history.author(&id).map(|(author, email, date)| Commit {
+                        id: id.to_string(),
+                        author,
+                        email,
+                        date,
+                    });
+                    lock(authors).insert(id, commit.clone());
+                    commit
+                })
+            });
+            self.place(&text, &new, &path, |matched| {
+                let origin = Origin {
+                    path: path.clone(),
+                    place: appearance.place,
+                    blob: appearance.object.map(|id| id.to_string()),
+                };
+                let in_head = appearance.secrets.get(&self.number(&text, matched)).copied();
+                let location = Location {
+                    commit: commit.clone(),
+                    in_head: if appearance.place == Place::Content { in_head } else { None },
+                    pushed: appearance.pushed,
+                    unreachable: appearance.unreachable,
+                    ..location(&origin, matched)
+                };
+                (at as u32, location, commit.as_ref().map(|c| c.id.clone()))
+            });
+        }
     }
 
     /// Makes the report of what was gathered.
@@ -428,12 +463,26 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
 enum Looked {
     AsIs(Seen),
     Transcoded(Seen),
+    /// An archive: the numbers of the secrets inside.
+    Archive(Vec<u64>),
 }
 
 impl Inspector for Collector<'_> {
     type Seen = impl_seen::SeenText;
 
     fn whole(&self, content: &[u8]) -> Self::Seen {
+        if archive::is_archive(content) {
+            let mut numbers = Vec::new();
+            let gap = &mut |gap| lock(&self.gaps).push(gap);
+            let visit = &mut |_: &BStr, bytes: &[u8]| {
+                let inner = self.whole(bytes);
+                numbers.extend(self.secrets(bytes, &inner));
+            };
+            archive::expand("archive in history".into(), content, visit, gap);
+            numbers.sort_unstable();
+            numbers.dedup();
+            return impl_seen::SeenText(Looked::Archive(numbers));
+        }
         let text = text::text(content);
         let seen = self.detector.scan(&text);
         impl_seen::SeenText(match text {
@@ -444,7 +493,7 @@ impl Inspector for Collector<'_> {
 
     fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
         match (&base.0, text::text(content)) {
-            (Looked::AsIs(base), Cow::Borrowed(text)) => {
+            (Looked::AsIs(base), Cow::Borrowed(text)) if !archive::is_archive(content) => {
                 impl_seen::SeenText(Looked::AsIs(self.detector.rescan(text, base, copied)))
             }
             _ => self.whole(content),
@@ -454,6 +503,7 @@ impl Inspector for Collector<'_> {
     fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64> {
         let seen = match &seen.0 {
             Looked::AsIs(seen) | Looked::Transcoded(seen) => seen,
+            Looked::Archive(numbers) => return numbers.clone(),
         };
         if seen.is_clean() {
             return Vec::new();

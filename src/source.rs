@@ -3,6 +3,7 @@
 //! A source pushes what it has into a [`Sink`], on many threads at once, each content once. What it
 //! could not read it hands over as a [`Gap`], never as a log line.
 
+pub mod archive;
 pub mod history;
 pub mod index;
 mod lfs;

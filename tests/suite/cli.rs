@@ -14,7 +14,7 @@ fn a_staged_secret_stops_the_commit_and_a_clean_index_does_not() {
     let repo = Repo::new();
     repo.put("README", "hello\n");
     repo.keysift(["scan", "--staged"]).exits(0);
-    repo.stage("app.cfg", &line(1));
+    repo.stage("app.cfg", line(1));
     let run = repo.keysift(["scan", "--staged", "--format", "json"]).exits(1);
     let report = run.json();
     assert_eq!(report["schema"], "keysift/report/v1");
@@ -28,8 +28,8 @@ fn a_staged_secret_stops_the_commit_and_a_clean_index_does_not() {
 fn history_says_who_brought_a_secret_and_that_it_is_gone() {
     let repo = Repo::new();
     repo.put("README", "hello\n");
-    repo.put("app.cfg", &line(2));
-    repo.put("app.cfg", &format!("# moved down\n{}", line(2)));
+    repo.put("app.cfg", line(2));
+    repo.put("app.cfg", format!("# moved down\n{}", line(2)));
     repo.put("app.cfg", "clean\n");
     let report = repo.keysift(["scan", "--history", "--format", "json", "--no-cache"]).exits(1).json();
     let locations = report["findings"][0]["locations"].as_array().unwrap().clone();
@@ -44,9 +44,9 @@ fn history_says_who_brought_a_secret_and_that_it_is_gone() {
 #[test]
 fn a_range_reports_what_its_commits_introduce() {
     let repo = Repo::new();
-    repo.put("old.cfg", &line(3));
+    repo.put("old.cfg", line(3));
     repo.put("README", "hello\n");
-    repo.put("new.cfg", &line(4));
+    repo.put("new.cfg", line(4));
     let report = repo.keysift(["scan", "--history", "HEAD~1..HEAD", "--format", "json"]).exits(1).json();
     assert_eq!(report["findings"].as_array().unwrap().len(), 1);
     assert_eq!(report["findings"][0]["locations"][0]["path"], "new.cfg");
@@ -58,7 +58,7 @@ fn a_range_reports_what_its_commits_introduce() {
 fn the_report_is_the_same_whatever_the_number_of_threads() {
     let repo = Repo::new();
     for n in 0..40 {
-        repo.write(&format!("dir{}/file{n}.cfg", n % 7), &line(100 + n % 13));
+        repo.write(format!("dir{}/file{n}.cfg", n % 7), line(100 + n % 13));
     }
     repo.run("add .");
     repo.run("commit -q -m all");
@@ -124,7 +124,7 @@ fn a_rule_of_ones_own_is_used() {
 #[test]
 fn inline_comments_set_aside_and_servers_can_refuse_them() {
     let repo = Repo::new();
-    repo.put("app.cfg", &line(5).replace('\n', " # keysift:allow a test\n"));
+    repo.put("app.cfg", line(5).replace('\n', " # keysift:allow a test\n"));
     repo.keysift(["scan"]).exits(0);
     repo.keysift(["scan", "--no-inline"]).exits(1);
 }
@@ -132,13 +132,13 @@ fn inline_comments_set_aside_and_servers_can_refuse_them() {
 #[test]
 fn a_baseline_knows_what_moved_and_not_what_is_new() {
     let repo = Repo::new();
-    repo.put("app.cfg", &line(6));
+    repo.put("app.cfg", line(6));
     repo.keysift(["baseline", "create"]).exits(0);
     assert!(!fs::read_to_string(repo.path().join(".keysift-baseline")).unwrap().contains(&github_token(6)));
     repo.keysift(["scan"]).exits(0);
-    repo.write("app.cfg", &format!("# a line above\n\n{}", line(6)));
+    repo.write("app.cfg", format!("# a line above\n\n{}", line(6)));
     repo.keysift(["scan"]).exits(0);
-    repo.write("app.cfg", &line(7));
+    repo.write("app.cfg", line(7));
     repo.keysift(["scan"]).exits(1);
 }
 
@@ -146,7 +146,7 @@ fn a_baseline_knows_what_moved_and_not_what_is_new() {
 fn gaps_can_be_accepted_by_kind() {
     let repo = Repo::new();
     repo.put("README", "hello\n");
-    repo.write("big", &"x".repeat(2000));
+    repo.write("big", "x".repeat(2000));
     repo.keysift(["scan", "--max-size", "1000"]).exits(3);
     let report =
         repo.keysift(["scan", "--max-size", "1000", "--allow-gaps", "size", "--format", "json"]).exits(0).json();
@@ -158,7 +158,7 @@ fn explain_says_at_which_stage_a_line_was_dropped() {
     let repo = Repo::new();
     let token = github_token(8);
     let wrong = format!("{}{}", &token[..39], if token.ends_with('0') { '1' } else { '0' });
-    repo.write("app.cfg", &format!("a = {token}\nb = {wrong}\n"));
+    repo.write("app.cfg", format!("a = {token}\nb = {wrong}\n"));
     assert!(repo.keysift(["explain", "app.cfg:1"]).exits(0).out.contains("found, confidence high"));
     assert!(repo.keysift(["explain", "app.cfg:2"]).exits(0).out.contains("checksum is wrong"));
 }
