@@ -35,14 +35,14 @@ const LEAST: usize = HEX / 2;
 const STRETCH: usize = 20;
 /// The most white space between two lines of a unit.
 const INDENT: usize = 44;
-/// How far a unit looks beyond its ends: white space, and the byte behind it; or padding.
-const UNIT_MARGIN: usize = INDENT + 2;
 /// How much is seen of the line around a cluster, and how far apart its edits may stand.
 const CONTEXT: usize = 256;
 /// The longest edit, in bytes.
 const EDIT: usize = 96;
 /// How far a cluster looks beyond its first and last edit.
-const CLUSTER_MARGIN: usize = CONTEXT + EDIT + LOOK_BEHIND + 2;
+const CLUSTER_MARGIN: usize = CONTEXT + EDIT + SLASHES + LOOK_BEHIND + 2;
+/// The most backslashes before an escape or a quote that belong to it.
+const SLASHES: usize = 8;
 /// How far before a joint its literal is looked at.
 const LOOK_BEHIND: usize = 24;
 /// The least that the two pieces around a joint without an operator have together.
@@ -70,9 +70,28 @@ pub(super) enum Form {
 }
 
 impl Run {
-    fn new(text: &[u8], range: Range<usize>, margin: usize, form: Form) -> Run {
-        let needs = (range.start + 1).saturating_sub(margin)..(range.end + 1 + margin).min(text.len() + 2);
-        Run { needs, form }
+    fn unit(text: &[u8], range: Range<usize>) -> Run {
+        // The first and the last byte that decide where it ends.
+        let first = match text[..range.start].last() {
+            Some(b'\\') => range.start.checked_sub(2),
+            Some(b) if is_space(*b) => (range.start - spaces_before(text, range.start)).checked_sub(1),
+            _ => range.start.checked_sub(1),
+        };
+        let last = match text.get(range.end) {
+            Some(b'\\' | b'=') => range.end + 1,
+            Some(b'\n' | b'\r') => range.end + spaces_from(text, range.end),
+            _ => range.end,
+        };
+        Run { needs: first.map_or(0, |first| first + 1)..(last + 2).min(text.len() + 2), form: Form::Unit(range) }
+    }
+
+    fn cluster(text: &[u8], edits: Vec<Edit>) -> Run {
+        let (first, last) = (edits[0].place.start, edits[edits.len() - 1].place.end);
+        let far = first.saturating_sub(CLUSTER_MARGIN);
+        let start = barrier_before(text, first, far).map_or((first + 1).saturating_sub(CLUSTER_MARGIN), |at| at - 1);
+        let far = (last + CLUSTER_MARGIN).min(text.len());
+        let end = barrier_from(text, last, far).map_or((last + 1 + CLUSTER_MARGIN).min(text.len() + 2), |at| at + 2);
+        Run { needs: start..end, form: Form::Cluster(edits) }
     }
 
     /// Where it stands.
@@ -176,7 +195,7 @@ pub(super) fn decode(text: &[u8], run: &Run, emit: &mut dyn FnMut(Decoded)) {
 // Base64 and hex
 // ---------------------------------------------------------------------------------------------------
 
-/// Whether a byte is in one of the alphabets of base64.
+/// Whether a byte is in one of the alphabets of base64; for many bytes at once.
 #[inline(always)]
 const fn is_alphabet(b: u8) -> bool {
     // `-`, `.`, `/` and the digits are neighbours.
@@ -204,65 +223,86 @@ const DIGITS: [u8; 256] = {
 
 /// Hands out the units that have a long enough word. Returns the end of the last one, or where it stopped.
 fn units(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
-    let mut at = unit_start(text, range.start.saturating_sub(UNIT_MARGIN), done);
-    let stop = unit_end(text, (range.end + UNIT_MARGIN).min(text.len()));
+    // Only white space and a few bytes more may stand between a unit and what it depends on.
+    let between = |b: &u8| is_space(*b) || matches!(b, b'\\' | b'=');
+    let first = range.start.saturating_sub(INDENT + 2);
+    let first = range.start - text[first..range.start].iter().rev().take_while(|b| between(b)).count();
+    let last = range.end + text[range.end..].iter().take(INDENT + 2).take_while(|b| between(b)).count();
+    let mut at = unit_start(text, first, done);
+    let stop = unit_end(text, last);
+    if stop < at + WORD {
+        return at.max(stop);
+    }
     while let Some(word) = next_word(text, at, stop) {
         let unit = unit_start(text, word.start, at)..unit_end(text, word.end);
         at = unit.end;
-        visit(Run::new(text, unit.clone(), UNIT_MARGIN, Form::Unit(unit)));
+        visit(Run::unit(text, unit));
     }
     at.max(stop)
 }
 
-/// The next maximal stretch of the alphabet that is long enough.
+/// The next word that may be encoded: a maximal stretch of the alphabet that is long enough, and has a digit
+/// or starts as encoded text, as nearly every line of an encoding does. No word is cut by `from`.
 fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
-    let (mut at, mut carry) = (from, 0u8);
-    while at + CHUNK <= stop {
-        let chunk: &[u8; CHUNK] = text[at..at + CHUNK].try_into().expect("a chunk");
-        let full = full_blocks(chunk);
-        // A word that is long enough has two neighbouring blocks, however the blocks fall.
-        let pairs = full & (full << 1 | carry);
-        if pairs == 0 {
-            carry = full >> 7;
-            at += CHUNK;
+    // The members of two chunks: the one before `at` in the low bits.
+    let (mut at, mut members) = (from, 0u128);
+    while at < stop {
+        let rest = &text[at..];
+        let next = match rest.first_chunk::<CHUNK>() {
+            Some(chunk) => members_of(chunk),
+            None => {
+                let mut chunk = [0; CHUNK];
+                chunk[..rest.len()].copy_from_slice(rest);
+                members_of(&chunk)
+            }
+        };
+        members = members >> CHUNK | u128::from(next) << CHUNK;
+        at += CHUNK;
+        // A bit where a stretch of so many starts.
+        let mut long = members & members >> 1;
+        long &= long >> 2;
+        long &= long >> 4;
+        let long = long & long >> 8 & long >> 16;
+        if long == 0 {
             continue;
         }
-        let inside = at + 8 * pairs.trailing_zeros() as usize;
-        let start = text[from..inside].iter().rposition(|b| !is_alphabet(*b)).map_or(from, |last| from + last + 1);
-        let end = word_end(text, inside);
-        if end - start >= WORD {
+        let start = (at + long.trailing_zeros() as usize) - 2 * CHUNK;
+        let end = word_end(text, start + WORD);
+        if may_be_encoded(text[start..start + WORD].try_into().expect("a long word")) {
             return Some(start..end);
         }
-        (at, carry) = (end, 0);
-    }
-    at = text[from..at].iter().rposition(|b| !is_alphabet(*b)).map_or(from, |last| from + last + 1);
-    while at < stop {
-        let end = word_end(text, at);
-        if end - at >= WORD {
-            return Some(at..end);
-        }
-        at = end + 1;
+        // Goes on behind the word.
+        (at, members) = (end, 0);
     }
     None
 }
 
-/// For each of eight blocks of eight bytes, a bit: whether all of them are in the alphabet.
+/// A bit for each byte: whether it is in the alphabet.
 #[inline(always)]
-fn full_blocks(chunk: &[u8; CHUNK]) -> u8 {
+fn members_of(chunk: &[u8; CHUNK]) -> u64 {
     let mut members = [0u8; CHUNK];
     for (member, byte) in members.iter_mut().zip(chunk) {
         *member = u8::from(is_alphabet(*byte));
     }
-    let mut full = 0;
-    for (at, block) in members.chunks_exact(8).enumerate() {
-        let block = u64::from_le_bytes(block.try_into().expect("eight bytes"));
-        full |= u8::from(block == 0x0101_0101_0101_0101) << at;
+    gather(&members)
+}
+
+/// The lowest bits of bytes that are 0 or 1.
+#[inline(always)]
+fn gather(members: &[u8; CHUNK]) -> u64 {
+    let mut bits = 0;
+    for (at, block) in members.as_chunks::<8>().0.iter().enumerate() {
+        bits |= (u64::from_le_bytes(*block).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
     }
-    full
+    bits
+}
+
+fn may_be_encoded(head: &[u8; WORD]) -> bool {
+    count(head, b'0', 10) > 0 || starts_as_text(head)
 }
 
 fn word_end(text: &[u8], from: usize) -> usize {
-    text[from..].iter().position(|b| !is_alphabet(*b)).map_or(text.len(), |at| from + at)
+    text[from..].iter().position(|b| DIGITS[usize::from(*b)] == 255).map_or(text.len(), |at| from + at)
 }
 
 /// Where the bridge from one word of a unit to the next ends that starts here: a line end with indentation,
@@ -283,21 +323,29 @@ fn bridge(text: &[u8], at: usize) -> Option<usize> {
     }
 }
 
-/// Where the white space starts that ends here, as far as a bridge can reach.
-fn space_start(text: &[u8], at: usize, floor: usize) -> usize {
-    let first = at.saturating_sub(INDENT + 1).max(floor);
-    let space = |b: &u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
-    text[first..at].iter().rposition(|b| !space(b)).map_or(at, |last| first + last + 1)
+fn is_space(b: u8) -> bool {
+    matches!(b, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// How much white space ends here; a little more than a bridge has at most, and no more.
+fn spaces_before(text: &[u8], at: usize) -> usize {
+    text[..at].iter().rev().take(INDENT + 1).take_while(|b| is_space(**b)).count()
+}
+
+/// How much white space starts here; a little more than a bridge has at most, and no more.
+fn spaces_from(text: &[u8], at: usize) -> usize {
+    text[at..].iter().take(INDENT + 1).take_while(|b| is_space(**b)).count()
 }
 
 /// The end of the unit that reaches to or over this place.
 fn unit_end(text: &[u8], from: usize) -> usize {
-    // In the midst of a bridge.
-    let start = space_start(text, from, 0);
-    let mut at = match bridge(text, start) {
-        Some(next) if start < from && next > from => next,
-        _ => from,
-    };
+    let mut at = from;
+    if from > 0 && is_space(text[from - 1]) {
+        // In the midst of a bridge?
+        if let Some(next) = bridge(text, from - spaces_before(text, from)) {
+            at = at.max(next);
+        }
+    }
     loop {
         at = word_end(text, at);
         match bridge(text, at) {
@@ -311,11 +359,11 @@ fn unit_end(text: &[u8], from: usize) -> usize {
 fn unit_start(text: &[u8], from: usize, floor: usize) -> usize {
     let mut at = from.max(floor);
     loop {
-        at = text[floor..at].iter().rposition(|b| !is_alphabet(*b)).map_or(floor, |last| floor + last + 1);
+        at -= text[floor..at].iter().rev().take_while(|b| DIGITS[usize::from(**b)] < 64).count();
         if at == floor {
             return at;
         }
-        let start = if text[at - 1] == b'\\' { at - 1 } else { space_start(text, at, floor) };
+        let start = if text[at - 1] == b'\\' { at - 1 } else { at - spaces_before(text, at) };
         // `at` itself may be in the midst of a bridge.
         if start <= floor || start == at || bridge(text, start).is_none_or(|next| next < at) {
             return at;
@@ -326,6 +374,12 @@ fn unit_start(text: &[u8], from: usize, floor: usize) -> usize {
 
 /// Decodes what a unit holds.
 fn unit(text: &[u8], range: &Range<usize>, emit: &mut dyn FnMut(Decoded)) {
+    if word_end(text, range.start) == range.end {
+        if !encoding(text, std::slice::from_ref(range), emit) {
+            pieces(text, range, emit);
+        }
+        return;
+    }
     let words = words(text, range);
     let mut at = 0;
     while at < words.len() {
@@ -397,23 +451,28 @@ fn pieces(text: &[u8], word: &Range<usize>, emit: &mut dyn FnMut(Decoded)) {
 
 /// Decodes words that together may be one encoding. Says whether they were.
 fn encoding(text: &[u8], words: &[Range<usize>], emit: &mut dyn FnMut(Decoded)) -> bool {
-    let (first, last) = (words[0].start, words[words.len() - 1].end);
-    let letters = || words.iter().flat_map(|w| &text[w.clone()]).copied();
-    let bytes = if letters().take(WORD).all(|b| b.is_ascii_hexdigit()) && letters().all(|b| b.is_ascii_hexdigit()) {
-        hex(letters, words.iter().map(Range::len).sum())
-    } else if text[first..].starts_with(b"0x") || text[first..].starts_with(b"0X") {
-        let mut words = words.to_vec();
-        words[0].start += 2;
-        if words[0].len() < HEX || !text[words[0].clone()].iter().all(u8::is_ascii_hexdigit) {
-            return false;
+    let mut head = [0; WORD];
+    let mut len = 0;
+    for word in words {
+        let part = &text[word.clone()];
+        let part = &part[..part.len().min(WORD - len)];
+        head[len..len + part.len()].copy_from_slice(part);
+        len += part.len();
+        if len == WORD {
+            break;
         }
-        return encoding(text, &words, emit);
-    } else {
-        base64(letters)
-    };
+    }
+    if len < WORD {
+        return false;
+    }
+    let parts = || words.iter().map(|w| &text[w.clone()]);
+    let bytes =
+        if head[2..].iter().all(u8::is_ascii_hexdigit) && (head[1] | 0x20 == b'x' || head[1].is_ascii_hexdigit()) {
+            hex(parts())
+        } else {
+            base64(&head, parts)
+        };
     let Some(bytes) = bytes else { return false };
-    let padding = text[last..].iter().take(2).take_while(|b| **b == b'=').count();
-    let place = first..last + padding;
     let bytes = match text::text(&bytes) {
         std::borrow::Cow::Owned(transcoded) => transcoded,
         std::borrow::Cow::Borrowed(_) => bytes,
@@ -422,21 +481,25 @@ fn encoding(text: &[u8], words: &[Range<usize>], emit: &mut dyn FnMut(Decoded)) 
     if parts.is_empty() {
         return false;
     }
-    emit(Decoded { bytes, parts, map: Map::Whole(place) });
+    let (first, last) = (words[0].start, words[words.len() - 1].end);
+    let padding = text[last..].iter().take(2).take_while(|b| **b == b'=').count();
+    emit(Decoded { bytes, parts, map: Map::Whole(first..last + padding) });
     true
 }
 
 /// The bytes of hex, if they may be text.
-fn hex<I: Iterator<Item = u8>>(letters: impl Fn() -> I, len: usize) -> Option<Vec<u8>> {
+fn hex<'a>(words: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Vec<u8>> {
+    let skip = usize::from(words.clone().next().is_some_and(|w| w.starts_with(b"0x") || w.starts_with(b"0X"))) * 2;
+    let len = words.clone().map(<[u8]>::len).sum::<usize>() - skip;
     if len < HEX || !len.is_multiple_of(2) {
         return None;
     }
     // Hashes are not text.
     let strict = matches!(len, 32 | 40 | 56 | 64 | 96 | 128);
     let mut bytes = Vec::new();
-    let mut letters = letters();
+    let mut letters = words.flatten().skip(skip);
     while let (Some(high), Some(low)) = (letters.next(), letters.next()) {
-        let byte = (hex_digit(high)? << 4) | hex_digit(low)?;
+        let byte = (hex_digit(*high)? << 4) | hex_digit(*low)?;
         if strict && !is_text(byte) {
             return None;
         }
@@ -445,28 +508,43 @@ fn hex<I: Iterator<Item = u8>>(letters: impl Fn() -> I, len: usize) -> Option<Ve
     Some(bytes)
 }
 
-/// The bytes of base64, if they may be something else than chance.
-fn base64<I: Iterator<Item = u8>>(letters: impl Fn() -> I) -> Option<Vec<u8>> {
-    let starts_as_text = {
-        let mut head = Vec::with_capacity(WORD);
-        unpack(letters().take(WORD), &mut head);
-        head.iter().all(|b| is_text(*b)) || wide(&head)
-    };
-    if !starts_as_text {
-        let (mut lower, mut upper, mut digits, mut all) = (0, 0, 0, 0);
-        for b in letters().take(4 * BINARY) {
-            lower += usize::from(b.is_ascii_lowercase());
-            upper += usize::from(b.is_ascii_uppercase());
-            digits += usize::from(b.is_ascii_digit());
-            all += 1;
+/// The bytes of base64, if they may be something else than chance. `head` is how the words start.
+fn base64<'a, I: Iterator<Item = &'a [u8]>>(head: &[u8; WORD], words: impl Fn() -> I) -> Option<Vec<u8>> {
+    if !starts_as_text(head) {
+        if count(head, b'0', 10) == 0 {
+            return None;
         }
-        if all < BINARY || lower < 4 || upper < 4 || digits < 2 {
+        let (mut all, mut lower, mut upper, mut digits) = (0, 0, 0, 0);
+        for word in words() {
+            all += word.len();
+            lower += count(word, b'a', 26);
+            upper += count(word, b'A', 26);
+            digits += count(word, b'0', 10);
+        }
+        // Base64 of whatever has a sixth of digits, and as many large as small letters.
+        if all < BINARY || lower < all / 8 || upper < all / 8 || digits < all / 32 {
             return None;
         }
     }
-    let mut bytes = Vec::new();
-    unpack(letters(), &mut bytes);
-    Some(bytes)
+    Some(unpack(words()))
+}
+
+/// How many of the bytes are one of the `n` from `first` on.
+fn count(bytes: &[u8], first: u8, n: u8) -> usize {
+    bytes.iter().filter(|b| b.wrapping_sub(first) < n).count()
+}
+
+/// Whether base64 starts with text, or with UTF-16.
+fn starts_as_text(head: &[u8; WORD]) -> bool {
+    let mut bytes = [0; WORD / 4 * 3];
+    for (quartet, out) in head.chunks_exact(4).zip(bytes.chunks_exact_mut(3)) {
+        let bits = bits(quartet);
+        if bits & 0x0080_8080 != 0 {
+            return false;
+        }
+        out.copy_from_slice(&bits.to_be_bytes()[1..]);
+    }
+    bytes.iter().all(|b| is_text(*b)) || wide(&bytes)
 }
 
 /// Whether bytes look like the start of UTF-16.
@@ -475,21 +553,39 @@ fn wide(head: &[u8]) -> bool {
 }
 
 /// Decodes base64 digits; what is left over at the end makes no byte.
-fn unpack(letters: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
-    let (mut bits, mut have) = (0u32, 0);
-    for letter in letters {
-        bits = bits << 6 | u32::from(DIGITS[usize::from(letter)] & 63);
-        have += 1;
-        if have == 4 {
-            out.extend_from_slice(&bits.to_be_bytes()[1..]);
-            (bits, have) = (0, 0);
+fn unpack<'a>(words: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut carry: Vec<u8> = Vec::new();
+    for mut word in words {
+        out.reserve(word.len() / 4 * 3 + 3);
+        if !carry.is_empty() {
+            let (first, rest) = word.split_at(word.len().min(4 - carry.len()));
+            carry.extend_from_slice(first);
+            word = rest;
+            if carry.len() < 4 {
+                continue;
+            }
+            out.extend_from_slice(&bits(&carry).to_be_bytes()[1..]);
+            carry.clear();
+        }
+        let quartets = word.chunks_exact(4);
+        carry.extend_from_slice(quartets.remainder());
+        for quartet in quartets {
+            out.extend_from_slice(&bits(quartet).to_be_bytes()[1..]);
         }
     }
-    match have {
-        2 => out.push((bits >> 4) as u8),
-        3 => out.extend_from_slice(&[(bits >> 10) as u8, (bits >> 2) as u8]),
+    match carry.len() {
+        2 => out.push((bits(&carry) >> 4) as u8),
+        3 => out.extend_from_slice(&[(bits(&carry) >> 10) as u8, (bits(&carry) >> 2) as u8]),
         _ => {}
     }
+    out
+}
+
+/// The bits of up to four base64 digits.
+#[inline(always)]
+fn bits(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |bits, b| bits << 6 | u32::from(DIGITS[usize::from(*b)] & 63))
 }
 
 /// A printable byte, or white space.
@@ -551,35 +647,38 @@ pub(super) struct Edit {
 
 /// Hands out clusters of edits. Returns the end of the last one, or where it stopped.
 fn clusters(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
-    let mut at = cluster_start(text, range.start, done);
-    let mut stop = (range.end + CLUSTER_MARGIN).min(text.len());
+    let start = cluster_start(text, range.start, done);
+    let far = (range.end + CLUSTER_MARGIN + SLASHES).min(text.len());
+    // What starts behind a barrier does not look before it.
+    let behind = barrier_from(text, (range.end + 2).min(far), far).unwrap_or(far);
+    let mut triggers = Triggers::new(text, start);
+    let Some(mut trigger) = triggers.next(behind) else { return start.max(behind) };
+    let (mut at, mut stop) = (start, behind);
     let mut cluster: Vec<Edit> = Vec::new();
     let mut flush = |cluster: &mut Vec<Edit>| {
         if cluster.iter().any(|e| e.strong) {
-            let place = cluster[0].place.start..cluster[cluster.len() - 1].place.end;
-            visit(Run::new(text, place, CLUSTER_MARGIN, Form::Cluster(std::mem::take(cluster))));
+            visit(Run::cluster(text, std::mem::take(cluster)));
         }
         cluster.clear();
     };
-    let mut triggers = Triggers::new(text, at);
-    while let Some(next) = triggers.next(stop) {
-        if next < at {
-            continue;
+    loop {
+        if let Some(edit) = edit_at(text, trigger).filter(|_| trigger >= at) {
+            if cluster.last().is_some_and(|last| !is_near(text, last.place.end, edit.place.start)) {
+                flush(&mut cluster);
+            }
+            if cluster.is_empty() && trigger >= behind {
+                // It starts behind everything that was asked for.
+                return trigger;
+            }
+            // What follows may belong to the cluster, however far it goes.
+            at = edit.place.end;
+            stop = stop.max((at + CONTEXT + SLASHES + 1).min(text.len()));
+            cluster.push(edit);
         }
-        let Some(edit) = edit_at(text, next) else { continue };
-        at = edit.place.end;
-        if let Some(last) = cluster.last()
-            && !is_near(text, last.place.end, edit.place.start)
-        {
-            flush(&mut cluster);
+        match triggers.next(stop) {
+            Some(next) => trigger = next,
+            None => break,
         }
-        if cluster.is_empty() && next >= range.end + CLUSTER_MARGIN {
-            // It starts behind everything that was asked for.
-            return next;
-        }
-        // What follows may belong to the cluster, however far it goes.
-        stop = stop.max((at + CONTEXT + 1).min(text.len()));
-        cluster.push(edit);
     }
     flush(&mut cluster);
     at.max(stop)
@@ -590,11 +689,49 @@ fn is_near(text: &[u8], from: usize, to: usize) -> bool {
     to - from <= CONTEXT && memchr::memchr2(b'\n', 0, &text[from..to]).is_none()
 }
 
+/// Whether the line end at this place is a barrier: no joint can cross it, so the edits of a cluster lie
+/// on one side of it, and do not depend on what lies on the other.
+fn is_barrier(text: &[u8], at: usize) -> bool {
+    let joins = |b: u8| {
+        matches!(b, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' | b'"' | b'\'' | b'`' | b'+' | b'.' | b'&' | b'|' | b'\\')
+    };
+    match text[..at] {
+        [.., b, b'\r'] | [.., b] => !joins(b),
+        [] => false,
+    }
+}
+
+/// The last barrier before `at`, not before `far`.
+fn barrier_before(text: &[u8], mut at: usize, far: usize) -> Option<usize> {
+    while let Some(found) = memchr::memrchr(b'\n', &text[far..at]) {
+        at = far + found;
+        if is_barrier(text, at) {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// The first barrier from `at` on, before `far`.
+fn barrier_from(text: &[u8], mut at: usize, far: usize) -> Option<usize> {
+    while let Some(found) = memchr::memchr(b'\n', &text[at..far]) {
+        if is_barrier(text, at + found) {
+            return Some(at + found);
+        }
+        at += found + 1;
+    }
+    None
+}
+
 /// A place at or before which no cluster starts that reaches near `from`; not before `floor`.
 fn cluster_start(text: &[u8], from: usize, floor: usize) -> usize {
-    let mut at = from.saturating_sub(CLUSTER_MARGIN).max(floor);
+    let far = from.saturating_sub(CLUSTER_MARGIN).max(floor);
+    if let Some(barrier) = barrier_before(text, from.max(far), far) {
+        return barrier + 1;
+    }
+    let mut at = far;
     loop {
-        let first = at.saturating_sub(CONTEXT + EDIT + 1).max(floor);
+        let first = at.saturating_sub(CONTEXT + EDIT + SLASHES + 1).max(floor);
         let mut triggers = Triggers::new(text, first);
         let earlier = std::iter::from_fn(|| triggers.next(at)).find(|t| edit_at(text, *t).is_some());
         match earlier {
@@ -604,56 +741,85 @@ fn cluster_start(text: &[u8], from: usize, floor: usize) -> usize {
     }
 }
 
-/// Finds bytes that may start an edit.
+/// Finds bytes that an edit may be found by: its first one, but for the backslashes before it.
 struct Triggers<'a> {
     text: &'a [u8],
-    escape: Option<usize>,
-    quote: Option<usize>,
+    /// What is looked at next.
+    at: usize,
+    /// Where the last chunk started, and a bit for each of its bytes that may be a trigger.
+    chunk: usize,
+    found: u64,
 }
 
 impl<'a> Triggers<'a> {
     fn new(text: &'a [u8], at: usize) -> Self {
-        Triggers { text, escape: next_escape(text, at), quote: next_quote(text, at) }
+        Triggers { text, at, chunk: at, found: 0 }
     }
 
     /// The next one before `stop`.
     fn next(&mut self, stop: usize) -> Option<usize> {
-        let (escape, quote) = (self.escape.unwrap_or(usize::MAX), self.quote.unwrap_or(usize::MAX));
-        let at = escape.min(quote);
-        if at >= stop {
-            return None;
+        loop {
+            if self.found != 0 {
+                let at = self.chunk + self.found.trailing_zeros() as usize;
+                if at >= stop {
+                    return None;
+                }
+                self.found &= self.found - 1;
+                return Some(at);
+            }
+            if self.at >= stop.min(self.text.len()) {
+                return None;
+            }
+            self.chunk = self.at;
+            let rest = &self.text[self.at..];
+            match rest.first_chunk::<{ CHUNK + 1 }>() {
+                Some(chunk) => {
+                    self.found = triggers_of(chunk);
+                    self.at += CHUNK;
+                }
+                None => {
+                    let mut chunk = [0; CHUNK + 1];
+                    chunk[..rest.len()].copy_from_slice(rest);
+                    self.found = triggers_of(&chunk);
+                    self.at += rest.len();
+                }
+            }
         }
-        if escape < quote {
-            self.escape = next_escape(self.text, at + 1);
-        } else {
-            self.quote = next_quote(self.text, at + 1);
-        }
-        Some(at)
     }
 }
 
-fn next_escape(text: &[u8], at: usize) -> Option<usize> {
-    memchr::memchr3(b'%', b'\\', b'&', &text[at..]).map(|found| at + found)
+/// A bit for each byte: whether an edit may start with it and the one that follows.
+#[inline(always)]
+fn triggers_of(chunk: &[u8; CHUNK + 1]) -> u64 {
+    let mut members = [0u8; CHUNK];
+    for at in 0..CHUNK {
+        let (b, next) = (chunk[at], chunk[at + 1]);
+        let quote = (b == b'"') | (b == b'\'') | (b == b'`');
+        // White space, `+`, `.` (and `*`, `/`), `|`, `\` and `&`.
+        let joins = (next <= b' ') | (next | 5 == b'/') | (next | 0x20 == b'|') | (next == b'&');
+        let percent = (b == b'%') & (next.wrapping_sub(b'0') < 8);
+        // `x`, `u`, `U` (and a few others).
+        let escape = (b == b'\\') & (next | 0x2d == b'}');
+        let entity = (b == b'&') & ((next == b'#') | (next == b'q') | (next == b'a'));
+        members[at] = u8::from((quote & joins) | percent | escape | entity);
+    }
+    if members == [0; CHUNK] { 0 } else { gather(&members) }
 }
 
-fn next_quote(text: &[u8], at: usize) -> Option<usize> {
-    memchr::memchr3(b'"', b'\'', b'`', &text[at..]).map(|found| at + found)
-}
-
-/// The edit that starts at this place.
+/// The edit that has its trigger at this place.
 fn edit_at(text: &[u8], at: usize) -> Option<Edit> {
     let rest = &text[at..text.len().min(at + EDIT)];
-    let edit = |len: usize, byte: u32| {
+    let edit = |start: usize, len: usize, byte: u32| {
         let byte = u8::try_from(byte).ok().filter(|b| is_text(*b))?;
-        Some(Edit { place: at..at + len, byte: Some(byte), strong: true })
+        Some(Edit { place: start..at + len, byte: Some(byte), strong: true })
     };
     match rest[0] {
-        b'%' => edit(3, number(rest.get(1..3)?, 16)?),
+        b'%' => edit(at, 3, number(rest.get(1..3)?, 16)?),
         b'&' if rest.get(1) == Some(&b'#') => {
             let end = rest.iter().take(12).position(|b| *b == b';')?;
             match &rest[2..end] {
-                [b'x' | b'X', digits @ ..] => edit(end + 1, number(digits, 16)?),
-                digits => edit(end + 1, number(digits, 10)?),
+                [b'x' | b'X', digits @ ..] => edit(at, end + 1, number(digits, 16)?),
+                digits => edit(at, end + 1, number(digits, 10)?),
             }
         }
         b'&' => {
@@ -662,30 +828,31 @@ fn edit_at(text: &[u8], at: usize) -> Option<Edit> {
                 b"quot" => (b'"', true),
                 b"apos" => (b'\'', true),
                 b"amp" => (b'&', false),
-                b"lt" => (b'<', false),
-                b"gt" => (b'>', false),
                 _ => return None,
             };
             Some(Edit { place: at..at + end + 1, byte: Some(byte), strong })
         }
-        b'\\' if at == 0 || text[at - 1] != b'\\' => {
-            let slashes = rest.iter().take(8).take_while(|b| **b == b'\\').count();
-            let code = &rest[slashes..];
-            match code.first()? {
-                b'x' => edit(slashes + 3, number(code.get(1..3)?, 16)?),
-                b'u' if code.get(1) == Some(&b'{') => {
-                    let end = code.iter().take(9).position(|b| *b == b'}')?;
-                    edit(slashes + end + 1, number(&code[2..end], 16)?)
+        b'\\' => {
+            let start = at - slashes_before(text, at);
+            match rest.get(1)? {
+                b'x' => edit(start, 4, number(rest.get(2..4)?, 16)?),
+                b'u' if rest.get(2) == Some(&b'{') => {
+                    let end = rest.iter().take(10).position(|b| *b == b'}')?;
+                    edit(start, end + 1, number(&rest[3..end], 16)?)
                 }
-                b'u' => edit(slashes + 5, number(code.get(1..5)?, 16)?),
-                b'U' => edit(slashes + 9, number(code.get(1..9)?, 16)?),
-                b'"' | b'\'' => joint(text, at, slashes),
+                b'u' => edit(start, 6, number(rest.get(2..6)?, 16)?),
+                b'U' => edit(start, 10, number(rest.get(2..10)?, 16)?),
                 _ => None,
             }
         }
-        b'"' | b'\'' | b'`' => joint(text, at, 0),
+        b'"' | b'\'' | b'`' => joint(text, at),
         _ => None,
     }
+}
+
+/// How many backslashes stand before this place; as many as nested escaping needs.
+fn slashes_before(text: &[u8], at: usize) -> usize {
+    text[at.saturating_sub(SLASHES)..at].iter().rev().take_while(|b| **b == b'\\').count()
 }
 
 fn number(digits: &[u8], radix: u32) -> Option<u32> {
@@ -697,41 +864,33 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
 
 /// The joint of two string literals: a quote, an operator or white space or both, a quote. On both sides
 /// there is something that can be part of a value.
-fn joint(text: &[u8], at: usize, slashes: usize) -> Option<Edit> {
+fn joint(text: &[u8], quote: usize) -> Option<Edit> {
+    let at = quote - slashes_before(text, quote);
     let before = *text[..at].last()?;
     if !before.is_ascii_graphic()
-        || matches!(before, b'"' | b'\'' | b'`' | b'(' | b'[' | b'{' | b',' | b'<' | b'>' | b'|')
+        || matches!(before, b'"' | b'\'' | b'`' | b'(' | b'[' | b'{' | b',' | b'<' | b'>' | b'|' | b'\\')
     {
         return None;
     }
-    let rest = &text[at + slashes + 1..text.len().min(at + EDIT)];
-    if !matches!(rest.first()?, b' ' | b'\t' | b'\n' | b'\r' | b'+' | b'.' | b'&' | b'|' | b'\\' | b'<') {
-        return None;
-    }
-    let spaces = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_whitespace()).count();
-    let mut end = spaces(0);
-    let operator =
-        rest[end..].iter().take(3).take_while(|b| matches!(b, b'+' | b'.' | b'&' | b'|' | b'<' | b'>')).count();
-    let operator = &rest[end..end + operator];
-    if !matches!(operator, b"" | b"+" | b"." | b"&" | b".." | b"||" | b"++" | b"<>") {
-        return None;
-    }
-    end += operator.len();
-    end += spaces(end);
+    let rest = &text[quote + 1..text.len().min(quote + EDIT)];
+    let spaces = |from: usize| from + rest[from..].iter().take_while(|b| b.is_ascii_whitespace()).count();
+    let start = spaces(0);
+    let operator = match &rest[start..] {
+        [b'.', b'.', ..] | [b'|', b'|', ..] | [b'+', b'+', ..] => 2,
+        [b'+' | b'.' | b'&', ..] => 1,
+        _ => 0,
+    };
+    let mut end = spaces(start + operator);
     // A line that is continued.
-    if rest[end..].starts_with(b"\\\n") || rest[end..].starts_with(b"\\\r\n") {
-        end += 1;
-        end += spaces(end);
+    if matches!(&rest[end..], [b'\\', b'\n', ..] | [b'\\', b'\r', b'\n', ..]) {
+        end = spaces(end + 1);
     }
     if end == 0 {
         return None;
     }
-    end += rest[end..]
-        .iter()
-        .take(2)
-        .take_while(|b| matches!(b, b'b' | b'B' | b'r' | b'R' | b'u' | b'U' | b'f' | b'F' | b'L' | b'@' | b'$'))
-        .count();
-    end += rest[end..].iter().take(8).take_while(|b| **b == b'\\').count();
+    let prefix = |b: &&u8| matches!(b, b'b' | b'B' | b'r' | b'R' | b'u' | b'U' | b'f' | b'F' | b'L' | b'@' | b'$');
+    end += rest[end..].iter().take(2).take_while(prefix).count();
+    end += rest[end..].iter().take(SLASHES).take_while(|b| **b == b'\\').count();
     if !matches!(rest.get(end)?, b'"' | b'\'' | b'`') {
         return None;
     }
@@ -740,28 +899,26 @@ fn joint(text: &[u8], at: usize, slashes: usize) -> Option<Edit> {
     if after == b'\\' && matches!(rest.get(end + 1), None | Some(b'\n' | b'\r')) {
         return None;
     }
-    if !after.is_ascii_alphanumeric()
-        && !matches!(after, b'_' | b'-' | b'/' | b'=' | b'%' | b'\\' | b'$' | b'@' | b'!' | b':' | b'*' | b'~' | b'#')
-    {
+    let special =
+        matches!(after, b'_' | b'-' | b'/' | b'=' | b'%' | b'\\' | b'$' | b'@' | b'!' | b':' | b'*' | b'~' | b'#');
+    if !after.is_ascii_alphanumeric() && !special {
         return None;
     }
     let behind = &text[at.saturating_sub(LOOK_BEHIND)..at];
-    let piece =
-        |text: &[u8]| text.iter().rev().take_while(|b| is_alphabet(**b) || matches!(b, b'.' | b'=' | b'%')).count();
+    let is_piece = |b: &&u8| DIGITS[usize::from(**b)] < 64 || matches!(b, b'.' | b'=' | b'%');
     // A line of text ends here, unless it is one of base64.
     if let Some(line) = behind.strip_suffix(b"\\n") {
         let line = line.strip_suffix(b"\\r").unwrap_or(line);
-        if line.iter().rev().take_while(|b| is_alphabet(**b)).count() < 16 {
+        if line.iter().rev().take_while(is_piece).count() < 16 {
             return None;
         }
-    } else if operator.is_empty() {
-        let ahead =
-            rest[end..].iter().take(PIECES).take_while(|b| is_alphabet(**b) || matches!(b, b'.' | b'=' | b'%')).count();
-        if piece(behind) + ahead < PIECES {
+    } else if operator == 0 {
+        let ahead = rest[end..].iter().take(PIECES).take_while(is_piece).count();
+        if behind.iter().rev().take_while(is_piece).count() + ahead < PIECES {
             return None;
         }
     }
-    Some(Edit { place: at..at + slashes + 1 + end, byte: None, strong: true })
+    Some(Edit { place: at..quote + 1 + end, byte: None, strong: true })
 }
 
 /// The surroundings of a cluster with its edits applied.
