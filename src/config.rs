@@ -13,7 +13,7 @@
 //!
 //! [[rules]]                     # docs/rules.md
 //! id = "our-token"
-//! token = 'our_[a-z0-9]{32}'
+//! token = 'our_[0-9]{20}'
 //!
 //! [[allowlists]]
 //! paths = ['^docs/']
