@@ -81,10 +81,14 @@ impl Ruleset {
 
     /// Adds the rules and allowlists of `other`; a rule with a known id takes the old one's place.
     pub fn extend(&mut self, other: Ruleset) {
-        for rule in other.rules {
-            match self.rules.iter_mut().find(|r| r.id == rule.id) {
-                Some(old) => *old = rule,
-                None => self.rules.push(rule),
+        if self.rules.is_empty() {
+            self.rules = other.rules;
+        } else {
+            for rule in other.rules {
+                match self.rules.iter_mut().find(|r| r.id == rule.id) {
+                    Some(old) => *old = rule,
+                    None => self.rules.push(rule),
+                }
             }
         }
         self.allowlists.extend(other.allowlists);
