@@ -225,11 +225,13 @@ const DIGITS: [u8; 256] = {
 fn units(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
     // Only white space and a few bytes more may stand between a unit and what it depends on.
     let between = |b: &u8| is_space(*b) || matches!(b, b'\\' | b'=');
-    let first = range.start.saturating_sub(INDENT + 2);
-    let first = range.start - text[first..range.start].iter().rev().take_while(|b| between(b)).count();
     let last = range.end + text[range.end..].iter().take(INDENT + 2).take_while(|b| between(b)).count();
-    let mut at = unit_start(text, first, done);
     let stop = unit_end(text, last);
+    if stop <= done {
+        return done;
+    }
+    let first = range.start - text[..range.start].iter().rev().take(INDENT + 2).take_while(|b| between(b)).count();
+    let mut at = unit_start(text, first, done);
     if stop < at + WORD {
         return at.max(stop);
     }
@@ -647,10 +649,13 @@ pub(super) struct Edit {
 
 /// Hands out clusters of edits. Returns the end of the last one, or where it stopped.
 fn clusters(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
-    let start = cluster_start(text, range.start, done);
     let far = (range.end + CLUSTER_MARGIN + SLASHES).min(text.len());
     // What starts behind a barrier does not look before it.
     let behind = barrier_from(text, (range.end + 2).min(far), far).unwrap_or(far);
+    if behind <= done {
+        return done;
+    }
+    let start = cluster_start(text, range.start, done);
     let mut triggers = Triggers::new(text, start);
     let Some(mut trigger) = triggers.next(behind) else { return start.max(behind) };
     let (mut at, mut stop) = (start, behind);
@@ -941,4 +946,90 @@ fn apply(text: &[u8], edits: &[Edit]) -> Decoded {
     bytes.extend_from_slice(&text[at..end]);
     let parts = std::iter::once(0..bytes.len()).collect();
     Decoded { bytes, parts, map: Map::Edits { start, edits: map } }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all(text: &[u8], range: Range<usize>) -> Vec<(Range<usize>, Range<usize>)> {
+        let mut found = Vec::new();
+        runs(text, range, Done::default(), &mut |run| found.push((run.needs.clone(), run.place())));
+        found.sort_by_key(|(needs, place)| (needs.start, place.start, place.end));
+        found
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            "[A-Za-z0-9+/_-]{1,60}",
+            "[ \t\n\r]{1,4}",
+            "\n {0,60}",
+            "[=\\\\nr\"'`+.&|; ]{1,6}",
+            "\"[ \n]{0,3}[+.&|]{0,2}[ \n]{0,3}[bf]?\"",
+            "%[0-9a-f]{2}",
+            "[\\\\]{1,10}(u00[4-7][0-9]|x4[0-9]|\"|n|r)",
+            "&(#[0-9]{2};|#x[4-7][0-9];|quot;|amp;)",
+            "[a-z ,()]{1,50}",
+            "[a-z;]{250,270}",
+        ];
+        proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(
+            std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(2000)
+        ))]
+
+        #[test]
+        fn a_part_of_a_content_has_the_runs_of_the_whole(text in text(), a in any::<prop::sample::Index>(), b in any::<prop::sample::Index>(), c in any::<prop::sample::Index>()) {
+            let mut cuts = [a.index(text.len() + 1), b.index(text.len() + 1), c.index(text.len() + 1)];
+            cuts.sort_unstable();
+            let [a, b, c] = cuts;
+            // As the detector asks: runs that depend on something from `a` to `b`, then from `c` on.
+            let touches = |needs: &Range<usize>, from: usize, to: usize| needs.start < to + 1 && needs.end > from + 1;
+            let expected: Vec<_> = all(&text, 0..text.len())
+                .into_iter()
+                .filter(|(needs, _)| touches(needs, a, b) || touches(needs, c, c))
+                .collect();
+            let mut found = Vec::new();
+            let done = runs(&text, a..b, Done::default(), &mut |run| found.push((run.needs.clone(), run.place())));
+            runs(&text, c..c, done, &mut |run| found.push((run.needs.clone(), run.place())));
+            found.retain(|(needs, _)| touches(needs, a, b) || touches(needs, c, c));
+            found.sort_by_key(|(needs, place)| (needs.start, place.start, place.end));
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn a_run_depends_on_its_needs_alone(text in text(), before in text(), after in text()) {
+            for (needs, place) in all(&text, 0..text.len()) {
+                // The ends of the content are needed, too.
+                let first = needs.start == 0;
+                let last = needs.end == text.len() + 2;
+                let from = if first { 0 } else { needs.start - 1 };
+                let to = if last { text.len() } else { needs.end - 1 };
+                let mut other = if first { Vec::new() } else { before.clone() };
+                let shift = other.len();
+                other.extend_from_slice(&text[from..to]);
+                if !last {
+                    other.extend_from_slice(&after);
+                }
+                let moved = |at: usize| at - from + shift;
+                let expected = moved(place.start)..moved(place.end);
+                let found = all(&other, 0..other.len());
+                prop_assert!(found.iter().any(|(_, place)| *place == expected), "{:?} is not in {:?}", expected, found);
+                let decoded = |text: &[u8], wanted: &Range<usize>| {
+                    let mut out = Vec::new();
+                    runs(text, 0..text.len(), Done::default(), &mut |run| {
+                        if run.place() == *wanted {
+                            decode(text, &run, &mut |d| out.push((d.bytes, d.parts)));
+                        }
+                    });
+                    out
+                };
+                prop_assert_eq!(decoded(&text, &place), decoded(&other, &expected));
+            }
+        }
+    }
 }
