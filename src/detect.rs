@@ -45,6 +45,13 @@ const ASSIGNMENT_LINES: usize = 1;
 const FOREIGN_FORMAT: f32 = 4.0;
 /// At most so much is left of it: counted, shown on demand.
 const UNLIKELY: f32 = -1.0;
+/// Copied ranges of fewer bytes are searched like new ones: that is quicker than taking over what is there.
+const SHORTEST_COPY: usize = 64;
+/// Hits are kept for what is made from a content while there is at most one in so many bytes…
+const BYTES_A_HIT: usize = 64;
+/// …and so many more.
+const SPARE_HITS: usize = 256;
+
 /// Values of fewer bytes are not expected to have a provider's format.
 const FORMATTED: usize = 12;
 
@@ -93,8 +100,9 @@ pub struct Seen {
     len: usize,
     /// Matches, one for each hit that led to it, by hit.
     matches: Vec<Match>,
-    /// Hits of keywords that have a rule with a reach across lines, by start.
-    wide: Vec<Hit>,
+    /// Hits of keywords, by start. `None` where there are too many to be worth keeping: what is made from
+    /// this content is looked at whole.
+    hits: Option<Vec<Hit>>,
     /// Matches in encoded text, by what they depend on.
     hidden: Vec<Hidden>,
     /// Encoded text that is too long to be decoded, with what its extent depends on.
@@ -112,9 +120,28 @@ impl Seen {
         self.undecoded.iter().map(|(_, place)| place.clone())
     }
 
+    /// Nothing seen yet of a content of this length.
+    fn of(len: usize) -> Seen {
+        Seen { len, hits: Some(Vec::new()), ..Seen::default() }
+    }
+
+    /// Remembers a hit.
+    fn keep(&mut self, hit: Hit) {
+        if let Some(hits) = &mut self.hits {
+            if hits.len() < SPARE_HITS + self.len / BYTES_A_HIT {
+                hits.push(hit);
+            } else {
+                self.hits = None;
+            }
+        }
+    }
+
     fn sort(&mut self) {
         self.matches.sort_by_key(|m| (m.hit, m.rule));
-        self.wide.sort_unstable();
+        if let Some(hits) = &mut self.hits {
+            hits.sort_unstable();
+            hits.shrink_to_fit();
+        }
         self.undecoded.sort_by_key(|(needs, place)| (needs.start, place.start));
         self.hidden.sort_by(|a, b| hidden_order(a).cmp(&hidden_order(b)));
     }
@@ -143,7 +170,7 @@ pub struct Detector {
     /// For each keyword the rules it leads to.
     uses: Vec<Vec<u32>>,
     /// For each keyword whether one of its rules has a reach across lines.
-    wide: Vec<bool>,
+    spans: Vec<bool>,
     /// For each keyword whether it is a provider's name, near which the provider's format is expected.
     names: Vec<bool>,
     /// Rules that must see whole contents.
@@ -196,7 +223,7 @@ impl Detector {
             }
             uses.last_mut().expect("pushed above").push(number);
         }
-        let wide =
+        let spans =
             uses.iter().map(|u| u.iter().any(|r| matches!(rules[*r as usize].reach, Reach::Span { .. }))).collect();
         let is_near = |uses: &Vec<u32>| uses.iter().any(|r| rules[*r as usize].near);
         let names = distinct.iter().zip(&uses).map(|(k, uses)| is_near(uses) && near::names_a_provider(k)).collect();
@@ -209,7 +236,7 @@ impl Detector {
             checksums,
             expressions,
             uses,
-            wide,
+            spans,
             names,
             whole,
             prefixes,
@@ -225,7 +252,7 @@ impl Detector {
 
     /// Looks at a whole content.
     pub fn scan(&self, haystack: &[u8]) -> Seen {
-        let mut seen = Seen { len: haystack.len(), ..Seen::default() };
+        let mut seen = Seen::of(haystack.len());
         self.search(haystack, 0..haystack.len(), |_| true, &mut seen);
         self.search_whole(haystack, &mut seen.matches);
         decode::runs(haystack, 0..haystack.len(), Done::default(), &mut |run| self.look_into(haystack, run, &mut seen));
@@ -235,25 +262,24 @@ impl Detector {
 
     /// Looks at a content that was made from another one, given what was seen there and which ranges
     /// were copied (ascending and disjoint in the content). Gives what [`Detector::scan`] gives.
+    ///
+    /// Keywords inside a copied range are known from the base; only new bytes, and as many before them
+    /// as a keyword may have, are searched.
     pub fn rescan(&self, haystack: &[u8], base: &Seen, copied: &[Copied]) -> Seen {
-        let mut seen = Seen { len: haystack.len(), ..Seen::default() };
-        // Hits before this have been settled, but for those of a keyword that reaches beyond it.
-        let mut settled = 0;
-        let mut last: Option<Interior> = None;
-        for copied in copied {
-            let interior = Interior::new(haystack, base.len, *copied, self.reach);
-            if interior.start >= interior.end {
-                continue;
-            }
-            let before = last;
-            self.search(haystack, settled..interior.start, |hit| !before.is_some_and(|i| i.contains(hit)), &mut seen);
-            self.inherit(haystack, base, &interior, &mut seen);
-            settled = interior.end.saturating_sub(self.prefilter.longest().saturating_sub(1)).max(interior.start);
-            last = Some(interior);
+        let Some(known) = &base.hits else { return self.scan(haystack) };
+        let copied: Vec<Copied> = copied.iter().filter(|c| c.len >= SHORTEST_COPY).copied().collect();
+        let mut seen = Seen::of(haystack.len());
+        // Where the last copied range ends, and before which place all hits start that were dealt with.
+        let (mut end, mut settled) = (0, 0);
+        for range in &copied {
+            self.search(haystack, settled..range.to, |hit| hit.end > end, &mut seen);
+            self.inherit(haystack, base, known, *range, &mut seen);
+            end = range.to + range.len;
+            settled = (end + 1).saturating_sub(self.prefilter.longest()).max(range.to);
         }
-        self.search(haystack, settled..haystack.len(), |hit| !last.is_some_and(|i| i.contains(hit)), &mut seen);
+        self.search(haystack, settled..haystack.len(), |hit| hit.end > end, &mut seen);
         self.search_whole(haystack, &mut seen.matches);
-        self.uncover(haystack, base, copied, &mut seen);
+        self.uncover(haystack, base, &copied, &mut seen);
         seen.sort();
         seen
     }
@@ -264,7 +290,7 @@ impl Detector {
         let mut matches = seen.matches.clone();
         for found in &mut matches {
             if let Certainty::Scored(log_odds) = &mut found.certainty
-                && self.names_a_provider(haystack, seen, &found.span, &found.secret)
+                && self.names_a_provider(haystack, &found.span, &found.secret)
             {
                 *log_odds = (*log_odds - FOREIGN_FORMAT).min(UNLIKELY);
             }
@@ -275,7 +301,7 @@ impl Detector {
 
     /// Whether an assignment of a key or token stands right by the name of a provider whose credentials have
     /// a known format: had the value that format, a rule would have found it.
-    fn names_a_provider(&self, haystack: &[u8], seen: &Seen, span: &Range<usize>, secret: &Range<usize>) -> bool {
+    fn names_a_provider(&self, haystack: &[u8], span: &Range<usize>, secret: &Range<usize>) -> bool {
         let name = &haystack[span.start..secret.start.max(span.start)];
         if secret.len() < FORMATTED || contains_folded(name, b"pass") || contains_folded(name, b"pwd") {
             return false;
@@ -283,14 +309,15 @@ impl Detector {
         let line = memchr::memrchr(b'\n', &haystack[..span.start]).unwrap_or(0);
         let above =
             memchr::memrchr(b'\n', &haystack[..line]).map_or(0, |at| at + 1).max(span.start.saturating_sub(256));
-        let first = seen.wide.partition_point(|h| h.start < above);
-        seen.wide[first..].iter().take_while(|h| h.start < secret.start).any(|hit| {
-            hit.end <= secret.start
+        let mut named = false;
+        self.prefilter.for_each(haystack, above..secret.start, |hit| {
+            named |= hit.end <= secret.start
                 && self.names[hit.keyword as usize]
                 && self.uses[hit.keyword as usize]
                     .iter()
-                    .any(|r| verify::can_start(&self.rules[*r as usize], haystack, hit))
-        })
+                    .any(|r| verify::can_start(&self.rules[*r as usize], haystack, &hit));
+        });
+        named
     }
 
     /// Every match of every rule, also where several claim the same bytes, for the tests of rules.
@@ -315,7 +342,7 @@ impl Detector {
                 }
             }
         });
-        let mut hidden = Seen::default();
+        let mut hidden = Seen::of(haystack.len());
         let every = 0..haystack.len();
         decode::runs(haystack, every, Done::default(), &mut |run| self.look_into(haystack, run, &mut hidden));
         traces.extend(hidden.hidden.into_iter().map(|Hidden { found, .. }| Trace {
@@ -336,50 +363,46 @@ impl Detector {
     /// Verifies every wanted hit that starts in `range`.
     fn search(&self, haystack: &[u8], range: Range<usize>, wanted: impl Fn(&Hit) -> bool, seen: &mut Seen) {
         self.prefilter.for_each(haystack, range, |hit| {
-            if !wanted(&hit) {
-                return;
-            }
-            if self.wide[hit.keyword as usize] {
-                seen.wide.push(hit);
-            }
-            for &number in &self.uses[hit.keyword as usize] {
-                self.judge(haystack, &hit, number, &mut seen.matches);
+            if wanted(&hit) {
+                seen.keep(hit);
+                for &number in &self.uses[hit.keyword as usize] {
+                    self.judge(haystack, &hit, number, &mut seen.matches);
+                }
             }
         });
     }
 
-    /// Takes over from the base what lies inside a copied range; where a rule's reach leaves the range,
-    /// its hits are verified anew.
-    fn inherit(&self, haystack: &[u8], base: &Seen, interior: &Interior, seen: &mut Seen) {
-        let shift = |at: usize| at - interior.copied.from + interior.copied.to;
-        let first = interior.start - interior.copied.to + interior.copied.from;
-        let moved = |hit: &Hit| Hit { start: shift(hit.start), end: shift(hit.end), keyword: hit.keyword };
+    /// Takes over from the base the hits inside a copied range, and the matches whose windows are copied
+    /// as a whole; other hits are verified anew.
+    fn inherit(&self, haystack: &[u8], base: &Seen, known: &[Hit], copied: Copied, seen: &mut Seen) {
+        let (first, last) = (copied.from, copied.from + copied.len);
+        let from = known.partition_point(|h| h.start < first);
+        let known = &known[from..from + known[from..].partition_point(|h| h.start < last)];
         let from = base.matches.partition_point(|m| m.hit.start < first);
-        for old in &base.matches[from..] {
-            if shift(old.hit.start) >= interior.end {
-                break;
-            }
-            let hit = moved(&old.hit);
-            let reach = self.rules[old.rule as usize].reach;
-            if interior.contains(&hit) && interior.covers(&hit, reach) {
-                let place = |r: &Range<usize>| shift(r.start)..shift(r.end);
-                seen.matches.push(Match { hit, span: place(&old.span), secret: place(&old.secret), ..old.clone() });
-            }
+        let matches = &base.matches[from..from + base.matches[from..].partition_point(|m| m.hit.start < last)];
+        if known.is_empty() {
+            return;
         }
-        let from = base.wide.partition_point(|h| h.start < first);
-        for old in &base.wide[from..] {
-            if shift(old.start) >= interior.end {
-                break;
-            }
-            let hit = moved(old);
-            if !interior.contains(&hit) {
+        let shift = |at: usize| at - copied.from + copied.to;
+        let moved = |hit: &Hit| Hit { start: shift(hit.start), end: shift(hit.end), keyword: hit.keyword };
+        let interior = Interior::new(haystack, base.len, copied, self.reach);
+        for hit in known.iter().filter(|h| h.end <= last).map(moved) {
+            seen.keep(hit);
+            let is_inside = interior.contains(&hit);
+            if is_inside && !self.spans[hit.keyword as usize] {
                 continue;
             }
-            seen.wide.push(hit);
             for &number in &self.uses[hit.keyword as usize] {
-                if !interior.covers(&hit, self.rules[number as usize].reach) {
+                if !(is_inside && interior.covers(&hit, self.rules[number as usize].reach)) {
                     self.judge(haystack, &hit, number, &mut seen.matches);
                 }
+            }
+        }
+        for old in matches {
+            let hit = moved(&old.hit);
+            if interior.contains(&hit) && interior.covers(&hit, self.rules[old.rule as usize].reach) {
+                let place = |r: &Range<usize>| shift(r.start)..shift(r.end);
+                seen.matches.push(Match { hit, span: place(&old.span), secret: place(&old.secret), ..old.clone() });
             }
         }
     }

@@ -5,15 +5,19 @@
 //! alone, so any range of a haystack can be searched on its own.
 //!
 //! Two stages. The gram filter looks at four bytes at every position, folds their case, and asks one
-//! bit of a 64 KiB table (it stays in the cache, whatever the number of rules) whether
+//! bit of a 128 KiB table (it stays in the cache, whatever the number of rules) whether
 //! any keyword has these four bytes as its rarest. Where the bit is set, the few keywords that have
-//! this gram are compared.
+//! this gram are compared. Which gram is rare is read off `grams.bin`, which `tools/grams.py` counts in
+//! source text; it is indexed by the same hash, so that grams that share their bit with a common one
+//! are not chosen either.
 //!
 //! An Aho-Corasick automaton gives the same hits (it is the oracle of the test below), but its table
 //! for thousands of keywords leaves the cache at every other byte.
 
-/// log2 of the number of bits in the gram table: 64 KiB.
-const TABLE_BITS: u32 = 19;
+/// log2 of the number of bits in the gram table: 128 KiB.
+const TABLE_BITS: u32 = 20;
+/// How common grams are, by the first bits of their hash.
+static COMMON: &[u8; 1 << 16] = include_bytes!("grams.bin");
 /// log2 of the number of buckets that grams are looked up in.
 const BUCKET_BITS: u32 = 12;
 /// An odd multiplier that spreads four folded bytes over the table.
@@ -235,11 +239,8 @@ fn gram_at(bytes: &[u8], at: usize) -> u32 {
 
 /// Where the four bytes stand that are rarest in source text.
 fn rarest_gram(keyword: &[u8]) -> usize {
-    /// Bytes of source text, common ones first.
-    const COMMON: &[u8] = b" etaoinsrlcdpumfhg_bvy.-x/kw0:=1\"'2q(,)jz3;48569>7";
-    let rarity = |b: u8| COMMON.iter().position(|c| *c == b).unwrap_or(COMMON.len());
     (0..=keyword.len() - 4)
-        .max_by_key(|at| (keyword[*at..at + 4].iter().map(|b| rarity(*b)).sum::<usize>(), std::cmp::Reverse(*at)))
+        .min_by_key(|at| COMMON[(gram_at(keyword, *at).wrapping_mul(SPREAD) >> 16) as usize])
         .unwrap_or(0)
 }
 
