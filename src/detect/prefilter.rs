@@ -26,6 +26,8 @@ const SPREAD: u32 = 0x9E37_79B1;
 const FOLD: u32 = 0x2020_2020;
 /// The part of a gram that keywords of three bytes have.
 const SHORT: u32 = 0x00ff_ffff;
+/// How far from its start a keyword's gram may stand: so far are ranges overrun.
+const FARTHEST: usize = 12;
 /// How many positions are looked at together.
 const STRIDE: usize = 8;
 
@@ -69,6 +71,8 @@ pub struct Prefilter {
     /// The folded bytes of all keywords.
     folded: Vec<u8>,
     longest: usize,
+    /// The farthest place of a gram in its keyword.
+    farthest: usize,
 }
 
 impl Prefilter {
@@ -110,7 +114,8 @@ impl Prefilter {
         let buckets = bucket_starts(&entries);
         let short_buckets = bucket_starts(&short);
         let longest = keywords.iter().map(|k| k.as_ref().len()).max().unwrap_or(0);
-        Prefilter { table, entries, buckets, short, short_buckets, folded, longest }
+        let farthest = entries.iter().map(|e| e.offset as usize).max().unwrap_or(0);
+        Prefilter { table, entries, buckets, short, short_buckets, folded, longest, farthest }
     }
 
     /// The length of the longest keyword.
@@ -124,11 +129,18 @@ impl Prefilter {
         if self.longest == 0 || range.is_empty() {
             return;
         }
-        // Grams of keywords that start in the range lie at most a keyword's length beyond it.
-        let end = (range.end + self.longest).min(haystack.len());
+        // Grams of keywords that start in the range lie so far beyond it at most.
+        let end = (range.end + self.farthest).min(haystack.len());
         let mut at = range.start;
-        while at + STRIDE + 4 <= end {
-            let window: &[u8; STRIDE + 4] = haystack[at..at + STRIDE + 4].try_into().expect("twelve bytes");
+        while at < end {
+            let mut padded = [0; STRIDE + 4];
+            let window = match haystack[at..].first_chunk() {
+                Some(window) => window,
+                None => {
+                    padded[..haystack.len() - at].copy_from_slice(&haystack[at..]);
+                    &padded
+                }
+            };
             let mut found = self.look(window);
             while found != 0 {
                 let position = at + found.trailing_zeros() as usize;
@@ -136,10 +148,6 @@ impl Prefilter {
                 self.confirm(haystack, position, &range, &mut visit);
             }
             at += STRIDE;
-        }
-        while at < end {
-            self.confirm(haystack, at, &range, &mut visit);
-            at += 1;
         }
     }
 
@@ -166,7 +174,7 @@ impl Prefilter {
     #[inline(never)]
     fn confirm(&self, haystack: &[u8], at: usize, range: &std::ops::Range<usize>, visit: &mut impl FnMut(Hit)) {
         let mut bytes = [0u8; 4];
-        let rest = &haystack[at..];
+        let rest = haystack.get(at..).unwrap_or_default();
         let have = rest.len().min(4);
         bytes[..have].copy_from_slice(&rest[..have]);
         let gram = u32::from_le_bytes(bytes) | FOLD;

@@ -16,6 +16,8 @@ use crate::{content::Copied, source::oid::Oid};
 pub const NONE: u32 = u32::MAX;
 /// The largest content that is inflated into memory, in bytes.
 const LARGEST: u64 = 2 << 30;
+/// How many ids of an index are searched together.
+const IDS_A_HEAD: usize = 4;
 /// No byte of deflated data can stand for more than this many (deflate's limit is 1,032).
 const RATIO: u64 = 1032;
 
@@ -67,6 +69,10 @@ struct Index {
     count: usize,
     /// Bytes of an object id.
     width: usize,
+    /// For the first bits of an id where such ids start: the fan-out table in steps of a few ids.
+    heads: Vec<u32>,
+    /// How many bits that are.
+    head_bits: u32,
 }
 
 impl Index {
@@ -78,7 +84,7 @@ impl Index {
             Some(_) => 1,
             None => return Err("the index is too short".into()),
         };
-        let mut index = Index { map, version, count: 0, width };
+        let mut index = Index { map, version, count: 0, width, heads: Vec::new(), head_bits: 0 };
         let mut last = 0;
         for byte in 0..256 {
             let next = index.fanout(byte).ok_or("the index is too short")?;
@@ -92,7 +98,25 @@ impl Index {
             1 => 1024 + last * (width + 4) + 2 * width,
             _ => 8 + 1024 + last * (width + 8) + 2 * width,
         };
-        if index.map.len() < least { Err("the index is too short".into()) } else { Ok(index) }
+        if index.map.len() < least {
+            return Err("the index is too short".into());
+        }
+        index.head_bits = (last / IDS_A_HEAD).max(1).ilog2().min(31);
+        let mut heads = Vec::with_capacity((1 << index.head_bits) + 1);
+        for place in 0..last {
+            let head = index.head(index.id(place));
+            while heads.len() <= head {
+                heads.push(place as u32);
+            }
+        }
+        heads.resize((1 << index.head_bits) + 1, last as u32);
+        index.heads = heads;
+        Ok(index)
+    }
+
+    /// The first bits of an id.
+    fn head(&self, id: &[u8]) -> usize {
+        (u64::from(u32::from_be_bytes([id[0], id[1], id[2], id[3]])) >> (32 - self.head_bits)) as usize
     }
 
     fn fanout(&self, byte: usize) -> Option<usize> {
@@ -125,20 +149,8 @@ impl Index {
         if id.len() != self.width {
             return None;
         }
-        let first = id[0] as usize;
-        let mut low = if first == 0 { 0 } else { self.fanout(first - 1)? };
-        let mut high = self.fanout(first)?;
-        // Ids are spread evenly: the next bytes tell where about it stands, within a few deviations.
-        let share = u64::from(u32::from_be_bytes([id[1], id[2], id[3], id[4]]));
-        let guess = low + (((high - low) as u64 * share) >> 32) as usize;
-        let spread = 16 + (high - low).isqrt();
-        let (near, far) = (guess.saturating_sub(spread).max(low), (guess + spread).min(high));
-        if near > low && compare(self.id(near), id).is_le() {
-            low = near;
-        }
-        if far < high && compare(self.id(far), id).is_gt() {
-            high = far;
-        }
+        let head = self.head(id);
+        let (mut low, mut high) = (self.heads[head] as usize, self.heads[head + 1] as usize);
         while low < high {
             let middle = low + (high - low) / 2;
             match compare(self.id(middle), id) {

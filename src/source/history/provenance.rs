@@ -12,6 +12,8 @@ use super::trees::{Graph, Leaf};
 
 /// The number of a tree that leads to nothing.
 pub const EMPTY: u32 = 0;
+/// No reduction yet.
+const UNKNOWN: u32 = u32::MAX;
 
 /// What a name in a reduced tree stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,8 +28,8 @@ pub struct Reduced<'a> {
     graph: &'a Graph,
     nodes: Vec<Box<[(u32, Item)]>>,
     numbers: HashMap<Box<[(u32, Item)]>, u32>,
-    /// Number of a tree's object → its reduction.
-    known: HashMap<u32, u32>,
+    /// Number of a tree's object → its reduction, or [`UNKNOWN`].
+    known: Vec<u32>,
 }
 
 /// Something that a commit has and none of its parents has at the same path.
@@ -48,7 +50,7 @@ impl<'a> Reduced<'a> {
             graph,
             nodes: vec![Box::default()],
             numbers: HashMap::from([(Box::default(), EMPTY)]),
-            known: HashMap::new(),
+            known: vec![UNKNOWN; graph.len()],
         }
     }
 
@@ -56,13 +58,13 @@ impl<'a> Reduced<'a> {
     pub fn reduce(&mut self, tree: u32) -> u32 {
         let mut todo = vec![tree];
         while let Some(&at) = todo.last() {
-            if self.known.contains_key(&at) {
+            if self.known[at as usize] != UNKNOWN {
                 todo.pop();
                 continue;
             }
             let (subtrees, leaves) = self.graph.tree(at);
             let waiting = todo.len();
-            todo.extend(subtrees.iter().map(|(_, t)| *t).filter(|t| !self.known.contains_key(t)));
+            todo.extend(subtrees.iter().map(|(_, t)| *t).filter(|t| self.known[*t as usize] == UNKNOWN));
             if todo.len() > waiting {
                 continue;
             }
@@ -70,7 +72,7 @@ impl<'a> Reduced<'a> {
             items.extend(
                 subtrees
                     .iter()
-                    .map(|(name, t)| (*name, Item::Tree(self.known[t])))
+                    .map(|(name, t)| (*name, Item::Tree(self.known[*t as usize])))
                     .filter(|i| i.1 != Item::Tree(EMPTY)),
             );
             let items = items.into_boxed_slice();
@@ -83,10 +85,10 @@ impl<'a> Reduced<'a> {
                     number
                 }
             };
-            self.known.insert(at, number);
+            self.known[at as usize] = number;
             todo.pop();
         }
-        self.known[&tree]
+        self.known[tree as usize]
     }
 
     /// What `tree` has and none of `parents` has at the same path; all are reductions.

@@ -15,9 +15,6 @@ use super::{
 };
 use crate::{content::Copied, source::oid::Oid};
 
-/// log2 of the number of ids that a thread remembers the numbers of.
-const MEMO_BITS: u32 = 16;
-
 /// A set of numbers.
 #[derive(Debug)]
 pub struct Bits(Vec<u64>);
@@ -150,8 +147,6 @@ impl Names {
 
 #[derive(Default)]
 struct Local {
-    /// id prefix → number of the object, or `u32::MAX` where it is not there.
-    memo: Vec<([u8; 32], u32)>,
     /// Hashes of names without secrets.
     clean: HashSet<u64, BuildHasherDefault<Hashed>>,
     arena: Arena,
@@ -181,7 +176,7 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
             kept.leaves.push((at as u32, name, Leaf::Submodule));
             return;
         }
-        let number = self.find(local, entry.id);
+        let number = self.objects.find(entry.id).unwrap_or(u32::MAX);
         if number == u32::MAX {
             let id = Oid::from_bytes(entry.id).expect("an entry has an id of the right width");
             lock(&self.shared.missing).push((tree, id));
@@ -205,21 +200,6 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
 
     fn name(&self, name: &[u8]) -> u32 {
         lock(&self.shared.names).number(name)
-    }
-
-    fn find(&self, local: &mut Local, id: &[u8]) -> u32 {
-        if local.memo.is_empty() {
-            local.memo = vec![([0; 32], u32::MAX); 1 << MEMO_BITS];
-        }
-        let slot = u32::from_le_bytes([id[0], id[1], id[2], id[3]]) >> (32 - MEMO_BITS);
-        let memo = &mut local.memo[slot as usize];
-        if memo.0[..id.len()] == *id && memo.1 != u32::MAX {
-            return memo.1;
-        }
-        let number = self.objects.find(id).unwrap_or(u32::MAX);
-        memo.0[..id.len()].copy_from_slice(id);
-        memo.1 = number;
-        number
     }
 
     /// Reads a tree: the entries in ranges copied from `base` are taken over, the others are read.
@@ -357,6 +337,11 @@ impl Shared {
 }
 
 impl Graph {
+    /// How many numbers objects may have.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
     /// A name by its number.
     pub fn name(&self, number: u32) -> &[u8] {
         &self.names[number as usize]
