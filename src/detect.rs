@@ -46,7 +46,7 @@ const FOREIGN_FORMAT: f32 = 4.0;
 /// At most so much is left of it: counted, shown on demand.
 const UNLIKELY: f32 = -1.0;
 /// Copied ranges of fewer bytes are searched like new ones: that is quicker than taking over what is there.
-const SHORTEST_COPY: usize = 64;
+const SHORTEST_COPY: usize = 128;
 /// Hits are kept for what is made from a content while there is at most one in so many bytes…
 const BYTES_A_HIT: usize = 64;
 /// …and so many more.

@@ -247,7 +247,7 @@ fn gram_at(bytes: &[u8], at: usize) -> u32 {
 
 /// Where the four bytes stand that are rarest in source text.
 fn rarest_gram(keyword: &[u8]) -> usize {
-    (0..=keyword.len() - 4)
+    (0..=(keyword.len() - 4).min(FARTHEST))
         .min_by_key(|at| COMMON[(gram_at(keyword, *at).wrapping_mul(SPREAD) >> 16) as usize])
         .unwrap_or(0)
 }

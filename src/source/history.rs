@@ -6,6 +6,7 @@
 
 mod commits;
 mod delta;
+mod lanes;
 mod messages;
 mod object;
 mod objects;
@@ -24,6 +25,7 @@ use std::{
 };
 
 use bstr::BString;
+use rayon::prelude::*;
 
 use self::{
     commits::Commits,
@@ -203,18 +205,22 @@ impl History {
         let tips = self.peel(&self.include, &mut outcome.gaps);
         let exclude = self.peel(&self.exclude, &mut outcome.gaps);
         let messages = Messages::default();
+        let whole = self.exclude.is_empty();
         // A short range is read commit by commit; a whole history through the packs.
-        let forests = if self.exclude.is_empty() {
+        let forests = if whole {
             let forests = outcome.stage("headers", |_| self.forests());
             outcome.stage("messages", |_| messages.read(&self.objects, &forests, inspector, self.options.messages));
-            Some(forests)
+            forests
         } else {
-            None
+            Vec::new()
         };
-        let commits = outcome.stage("commits", |_| {
+        let read_commits = || {
             let ready = messages.take_commits();
             Commits::reachable(&self.objects, ready, &tips.commits, &exclude.commits, &self.shallow)
-        });
+        };
+        // Commits are put in order by one thread, beside those that read blobs.
+        let (commits, blobs) = outcome
+            .stage("blobs", |_| rayon::join(read_commits, || whole.then(|| self.inspect_blobs(inspector, &forests))));
         for (id, absent) in &commits.absent {
             outcome.gaps.push(self.gap(*id, absent.clone(), "commit"));
         }
@@ -234,16 +240,23 @@ impl History {
             outcome.gaps.push(Gap::new(GapKind::NoInput, "history", "there is no commit and no ref to start from"));
         }
         let scope = Scope::new(self, &commits);
-        if forests.is_none() && self.options.messages {
+        if !whole && self.options.messages {
             for node in commits.nodes.iter().filter(|n| n.wanted) {
                 if let Ok((_, content)) = self.objects.read(node.id.as_bytes()) {
                     messages.hear(inspector, node.id, &content);
                 }
             }
         }
-        if forests.is_some() || wanted > SHORT_RANGE {
-            let forests = forests.unwrap_or_else(|| self.forests());
-            self.inspect_packs(inspector, &forests, &scope, &tips, &mut outcome);
+        if whole || wanted > SHORT_RANGE {
+            let forests = if whole { forests } else { self.forests() };
+            let blobs = blobs.unwrap_or_else(|| self.inspect_blobs(inspector, &forests));
+            let found = blobs.hand_over(&mut outcome);
+            let graph = outcome.stage("trees", |_| self.read_trees(inspector, &forests, &found));
+            if inspector.is_stopped() {
+                outcome.gaps.push(Gap::new(GapKind::Interrupted, "history", "the scan was interrupted"));
+            } else {
+                outcome.stage("places", |outcome| self.place_blobs(inspector, &found, &graph, &scope, &tips, outcome));
+            }
         } else {
             range::inspect(self, inspector, &scope, &mut outcome);
         }
@@ -263,62 +276,61 @@ impl History {
         outcome
     }
 
-    /// Everything through the packs: the fast way for whole histories.
-    fn inspect_packs<I: Inspector>(
+    /// Where the contents with findings appeared.
+    fn place_blobs<I: Inspector>(
         &self,
         inspector: &I,
-        forests: &[Forest],
+        found: &HashMap<u32, Vec<u64>>,
+        graph: &Graph,
         scope: &Scope<'_>,
         tips: &Tips,
         outcome: &mut Outcome,
     ) {
-        let found = outcome.stage("blobs", |outcome| self.inspect_blobs(inspector, forests, outcome));
-        let graph = outcome.stage("trees", |_| self.read_trees(inspector, forests, &found));
-        if inspector.is_stopped() {
-            outcome.gaps.push(Gap::new(GapKind::Interrupted, "history", "the scan was interrupted"));
-            return;
-        }
-        let mut reduced = Reduced::new(&graph);
+        let mut reduced = Reduced::new(graph);
         let number = |tree: &Oid| self.objects.find(tree.as_bytes());
         let trees: Vec<u32> =
             scope.commits.nodes.iter().map(|n| number(&n.tree).map_or(EMPTY, |t| reduced.reduce(t))).collect();
-        self.tree_gaps(scope, tips, &graph, outcome);
+        self.tree_gaps(scope, tips, graph, outcome);
         let head_tree = scope.head.map(|at| trees[at as usize]);
         let mut appeared: HashSet<u32> = HashSet::new();
         let mut submodules: BTreeSet<BString> = BTreeSet::new();
-        for (at, node) in scope.commits.nodes.iter().enumerate().filter(|(_, n)| n.wanted) {
-            let parents: Vec<u32> = node.parents.iter().map(|p| trees[*p as usize]).collect();
-            for new in reduced.introduced(trees[at], &parents) {
-                match new.leaf {
-                    Leaf::Submodule => {
-                        submodules.insert(new.path);
-                    }
-                    Leaf::Name => {
-                        let name: BString = new.path.rsplitn(2, |b| *b == b'/').next().unwrap_or_default().into();
-                        let secrets = inspector.secrets(&name, &inspector.whole(&name));
-                        let secrets = secrets.into_iter().map(|s| (s, false)).collect();
-                        let appearance = scope.appearance(at, new.path, Place::FileName, secrets);
-                        outcome.appearances.push(Appearance { text: Some(name.into()), ..appearance });
-                    }
-                    Leaf::Blob(blob) => {
-                        appeared.insert(blob);
-                        let Some(secrets) = found.get(&blob) else { continue };
-                        let known = |s: &u64| {
-                            new.before.iter().any(|b| found.get(b).is_some_and(|all| all.binary_search(s).is_ok()))
-                        };
-                        let in_head =
-                            head_tree.and_then(|tree| reduced.blob_at(tree, &new.path)).and_then(|b| found.get(&b));
-                        let secrets: BTreeMap<u64, bool> = secrets
-                            .iter()
-                            .filter(|s| !known(s))
-                            .map(|s| (*s, in_head.is_some_and(|all| all.binary_search(s).is_ok())))
-                            .collect();
-                        if !secrets.is_empty() {
-                            let object = Some(self.objects.oid(blob));
-                            outcome
-                                .appearances
-                                .push(Appearance { object, ..scope.appearance(at, new.path, Place::Content, secrets) });
-                        }
+        let wanted = scope.commits.nodes.par_iter().enumerate().filter(|(_, node)| node.wanted);
+        let introduced: Vec<_> = wanted
+            .flat_map_iter(|(at, node)| {
+                let parents: Vec<u32> = node.parents.iter().map(|p| trees[*p as usize]).collect();
+                reduced.introduced(trees[at], &parents).into_iter().map(move |new| (at, new))
+            })
+            .collect();
+        for (at, new) in introduced {
+            match new.leaf {
+                Leaf::Submodule => {
+                    submodules.insert(new.path);
+                }
+                Leaf::Name => {
+                    let name: BString = new.path.rsplitn(2, |b| *b == b'/').next().unwrap_or_default().into();
+                    let secrets = inspector.secrets(&name, &inspector.whole(&name));
+                    let secrets = secrets.into_iter().map(|s| (s, false)).collect();
+                    let appearance = scope.appearance(at, new.path, Place::FileName, secrets);
+                    outcome.appearances.push(Appearance { text: Some(name.into()), ..appearance });
+                }
+                Leaf::Blob(blob) => {
+                    appeared.insert(blob);
+                    let Some(secrets) = found.get(&blob) else { continue };
+                    let known = |s: &u64| {
+                        new.before.iter().any(|b| found.get(b).is_some_and(|all| all.binary_search(s).is_ok()))
+                    };
+                    let in_head =
+                        head_tree.and_then(|tree| reduced.blob_at(tree, &new.path)).and_then(|b| found.get(&b));
+                    let secrets: BTreeMap<u64, bool> = secrets
+                        .iter()
+                        .filter(|s| !known(s))
+                        .map(|s| (*s, in_head.is_some_and(|all| all.binary_search(s).is_ok())))
+                        .collect();
+                    if !secrets.is_empty() {
+                        let object = Some(self.objects.oid(blob));
+                        outcome
+                            .appearances
+                            .push(Appearance { object, ..scope.appearance(at, new.path, Place::Content, secrets) });
                     }
                 }
             }
@@ -353,19 +365,15 @@ impl History {
         }
     }
 
-    /// Inspects every blob; the numbers of those with findings, and their secrets.
-    fn inspect_blobs<I: Inspector>(
-        &self,
-        inspector: &I,
-        forests: &[Forest],
-        outcome: &mut Outcome,
-    ) -> HashMap<u32, Vec<u64>> {
+    /// Inspects every blob.
+    fn inspect_blobs<I: Inspector>(&self, inspector: &I, forests: &[Forest]) -> Gathered {
+        let gathered = Gathered::default();
         let blobs = Blobs {
             history: self,
             inspector,
             first: 0,
             total: forests.iter().map(|f| f.entries(Kind::Blob).count() as u64).sum(),
-            gathered: &Gathered::default(),
+            gathered: &gathered,
         };
         for (at, (pack, forest)) in self.objects.packs().iter().zip(forests).enumerate() {
             let first = self.objects.number(at, 0);
@@ -395,11 +403,7 @@ impl History {
             |number, why| visitor.failed(number, why),
         );
         debug_assert!(first_loose <= self.objects.len() as u32);
-        let gathered = blobs.gathered;
-        outcome.blobs = gathered.blobs.load(Ordering::Relaxed);
-        outcome.bytes = gathered.bytes.load(Ordering::Relaxed);
-        outcome.gaps.append(&mut lock(&gathered.gaps));
-        std::mem::take(&mut *lock(&gathered.found))
+        gathered
     }
 
     fn read_trees<I: Inspector>(&self, inspector: &I, forests: &[Forest], found: &HashMap<u32, Vec<u64>>) -> Graph {
@@ -622,6 +626,16 @@ struct Gathered {
     gaps: Mutex<Vec<Gap>>,
     blobs: AtomicU64,
     bytes: AtomicU64,
+}
+
+impl Gathered {
+    /// Adds what was covered to the outcome; the numbers of blobs with findings, and their secrets.
+    fn hand_over(self, outcome: &mut Outcome) -> HashMap<u32, Vec<u64>> {
+        outcome.blobs = self.blobs.into_inner();
+        outcome.bytes = self.bytes.into_inner();
+        outcome.gaps.append(&mut lock(&self.gaps));
+        std::mem::take(&mut *lock(&self.found))
+    }
 }
 
 /// Visits blobs.

@@ -1,14 +1,11 @@
 //! What commits say: their messages, and the people in them.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Mutex,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Inspector,
     delta::{Forest, Visitor, walk},
-    lock,
+    lanes::Lanes,
     object::{self, Commit, Kind},
     objects::{self, Objects},
 };
@@ -29,11 +26,15 @@ pub struct Said {
 
 /// What was read of commits.
 #[derive(Debug, Default)]
-pub struct Messages {
-    commits: Mutex<Vec<(Oid, Commit)>>,
-    said: Mutex<Vec<Said>>,
+pub struct Messages(Lanes<Heard>);
+
+/// What one thread read.
+#[derive(Debug, Default)]
+struct Heard {
+    commits: Vec<(Oid, Commit)>,
+    said: Vec<Said>,
     /// People, and the secrets in their names and addresses.
-    people: Mutex<HashMap<Vec<u8>, BTreeMap<u64, bool>>>,
+    people: HashMap<Vec<u8>, BTreeMap<u64, bool>>,
 }
 
 impl Messages {
@@ -60,34 +61,36 @@ impl Messages {
         let secrets_of = |text: &[u8]| -> BTreeMap<u64, bool> {
             inspector.secrets(text, &inspector.whole(text)).into_iter().map(|s| (s, false)).collect()
         };
+        let mut heard = self.0.lock();
         let message = object::message(content);
         let secrets = secrets_of(message);
         if !secrets.is_empty() {
-            lock(&self.said).push(Said { commit, what: "message", text: message.to_vec(), secrets });
+            heard.said.push(Said { commit, what: "message", text: message.to_vec(), secrets });
         }
         for person in object::people(content) {
-            let known = lock(&self.people)
-                .get(person)
-                .map(|secrets| secrets.is_empty().then(BTreeMap::new).unwrap_or_else(|| secrets.clone()));
-            let secrets = known.unwrap_or_else(|| {
-                let secrets = secrets_of(person);
-                lock(&self.people).insert(person.to_vec(), secrets.clone());
-                secrets
-            });
+            let secrets = match heard.people.get(person) {
+                Some(secrets) if secrets.is_empty() => continue,
+                Some(secrets) => secrets.clone(),
+                None => {
+                    let secrets = secrets_of(person);
+                    heard.people.insert(person.to_vec(), secrets.clone());
+                    secrets
+                }
+            };
             if !secrets.is_empty() {
-                lock(&self.said).push(Said { commit, what: "author", text: person.to_vec(), secrets });
+                heard.said.push(Said { commit, what: "author", text: person.to_vec(), secrets });
             }
         }
     }
 
     /// The commits that were read, by id.
     pub fn take_commits(&self) -> HashMap<Oid, Commit> {
-        std::mem::take(&mut *lock(&self.commits)).into_iter().collect()
+        self.0.take_each(|heard| std::mem::take(&mut heard.commits)).flatten().collect()
     }
 
     /// What was found.
     pub fn into_said(self) -> Vec<Said> {
-        self.said.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.into_values().flat_map(|heard| heard.said).collect()
     }
 }
 
@@ -105,7 +108,7 @@ impl<I: Inspector> Visitor for Commits<'_, I> {
     fn visit(&self, entry: u32, content: &[u8], _base: Option<(&(), &[Copied])>) {
         let id = (self.id)(entry);
         if let Some(commit) = object::commit(content) {
-            lock(&self.messages.commits).push((id, commit));
+            self.messages.0.lock().commits.push((id, commit));
         }
         if self.listen {
             self.messages.hear(self.inspector, id, content);

@@ -2,7 +2,6 @@
 //! its subtrees, and its entries with findings.
 
 use std::{
-    cell::RefCell,
     collections::{HashMap, HashSet},
     hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
     sync::{Mutex, OnceLock},
@@ -10,6 +9,7 @@ use std::{
 
 use super::{
     delta::Visitor,
+    lanes::Lanes,
     object::{self, Entry},
     objects::Objects,
 };
@@ -84,7 +84,7 @@ pub struct Trees<'a, N> {
 #[derive(Debug, Default)]
 pub struct Shared {
     names: Mutex<Names>,
-    arenas: Mutex<Vec<Arena>>,
+    lanes: Lanes<Local>,
     /// (tree, the id of something that is not there)
     missing: Mutex<Vec<(u32, Oid)>>,
     /// (tree, why it cannot be read)
@@ -145,15 +145,12 @@ impl Names {
     }
 }
 
-#[derive(Default)]
+/// What one thread has of its own.
+#[derive(Debug, Default)]
 struct Local {
     /// Hashes of names without secrets.
     clean: HashSet<u64, BuildHasherDefault<Hashed>>,
     arena: Arena,
-}
-
-thread_local! {
-    static LOCAL: RefCell<Local> = RefCell::default();
 }
 
 impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
@@ -204,58 +201,57 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
 
     /// Reads a tree: the entries in ranges copied from `base` are taken over, the others are read.
     fn read(&self, tree: u32, content: &[u8], base: Option<(&State, &[Copied])>) -> Result<State, String> {
-        LOCAL.with_borrow_mut(|local| {
-            let width = self.objects.width;
-            let (mut starts, mut kept) = (Vec::new(), Kept::default());
-            let mut at = 0;
-            let parse_to = |local: &mut Local, starts: &mut Vec<u32>, kept: &mut Kept, at: &mut usize, end: usize| {
-                while *at < end {
-                    let entry = object::entry(content, *at, width).ok_or("it is no tree that git would write")?;
-                    starts.push(*at as u32);
-                    self.add(local, tree, *at, &entry, kept);
-                    *at = entry.end;
-                }
-                Ok::<(), String>(())
-            };
-            if let Some((base, copied)) = base {
-                starts.reserve(base.starts.len() + 4);
-                for part in copied {
-                    let shift = |old: u32| old as usize - part.from + part.to;
-                    let (from, to) = (part.from as u32, (part.from + part.len) as u32);
-                    // Whole entries of the base inside the copied range: `first..last` of its starts.
-                    let mut first = base.starts.partition_point(|s| *s < from);
-                    let last = base.starts.partition_point(|s| *s <= to).saturating_sub(1);
-                    if first >= last {
-                        continue;
-                    }
-                    parse_to(local, &mut starts, &mut kept, &mut at, shift(base.starts[first]))?;
-                    // Reading may have run beyond the first entry; take over from where both meet.
-                    while first < last && shift(base.starts[first]) < at {
-                        first += 1;
-                    }
-                    if first >= last || shift(base.starts[first]) != at {
-                        continue;
-                    }
-                    let (from, to) = (base.starts[first], base.starts[last]);
-                    starts.extend(base.starts[first..last].iter().map(|s| shift(*s) as u32));
-                    let inside = |list: &[(u32, u32, u32)]| {
-                        list.partition_point(|e| e.0 < from)..list.partition_point(|e| e.0 < to)
-                    };
-                    let subtrees = &base.kept.subtrees[inside(&base.kept.subtrees)];
-                    kept.subtrees.extend(subtrees.iter().map(|(s, n, t)| (shift(*s) as u32, *n, *t)));
-                    let leaves = base.kept.leaves.iter().filter(|e| (from..to).contains(&e.0));
-                    kept.leaves.extend(leaves.map(|(s, n, l)| (shift(*s) as u32, *n, *l)));
-                    at = shift(to);
-                }
+        let mut local = self.shared.lanes.lock();
+        let local = &mut *local;
+        let width = self.objects.width;
+        let (mut starts, mut kept) = (Vec::new(), Kept::default());
+        let mut at = 0;
+        let parse_to = |local: &mut Local, starts: &mut Vec<u32>, kept: &mut Kept, at: &mut usize, end: usize| {
+            while *at < end {
+                let entry = object::entry(content, *at, width).ok_or("it is no tree that git would write")?;
+                starts.push(*at as u32);
+                self.add(local, tree, *at, &entry, kept);
+                *at = entry.end;
             }
-            parse_to(local, &mut starts, &mut kept, &mut at, content.len())?;
-            starts.push(content.len() as u32);
-            let arena = &mut local.arena;
-            arena.trees.push((tree, kept.subtrees.len() as u32, kept.leaves.len() as u32));
-            arena.subtrees.extend(kept.subtrees.iter().map(|(_, name, subtree)| (*name, *subtree)));
-            arena.leaves.extend(kept.leaves.iter().map(|(_, name, leaf)| (*name, *leaf)));
-            Ok(State { starts, kept })
-        })
+            Ok::<(), String>(())
+        };
+        if let Some((base, copied)) = base {
+            starts.reserve(base.starts.len() + 4);
+            for part in copied {
+                let shift = |old: u32| old as usize - part.from + part.to;
+                let (from, to) = (part.from as u32, (part.from + part.len) as u32);
+                // Whole entries of the base inside the copied range: `first..last` of its starts.
+                let mut first = base.starts.partition_point(|s| *s < from);
+                let last = base.starts.partition_point(|s| *s <= to).saturating_sub(1);
+                if first >= last {
+                    continue;
+                }
+                parse_to(local, &mut starts, &mut kept, &mut at, shift(base.starts[first]))?;
+                // Reading may have run beyond the first entry; take over from where both meet.
+                while first < last && shift(base.starts[first]) < at {
+                    first += 1;
+                }
+                if first >= last || shift(base.starts[first]) != at {
+                    continue;
+                }
+                let (from, to) = (base.starts[first], base.starts[last]);
+                starts.extend(base.starts[first..last].iter().map(|s| shift(*s) as u32));
+                let inside =
+                    |list: &[(u32, u32, u32)]| list.partition_point(|e| e.0 < from)..list.partition_point(|e| e.0 < to);
+                let subtrees = &base.kept.subtrees[inside(&base.kept.subtrees)];
+                kept.subtrees.extend(subtrees.iter().map(|(s, n, t)| (shift(*s) as u32, *n, *t)));
+                let leaves = base.kept.leaves.iter().filter(|e| (from..to).contains(&e.0));
+                kept.leaves.extend(leaves.map(|(s, n, l)| (shift(*s) as u32, *n, *l)));
+                at = shift(to);
+            }
+        }
+        parse_to(local, &mut starts, &mut kept, &mut at, content.len())?;
+        starts.push(content.len() as u32);
+        let arena = &mut local.arena;
+        arena.trees.push((tree, kept.subtrees.len() as u32, kept.leaves.len() as u32));
+        arena.subtrees.extend(kept.subtrees.iter().map(|(_, name, subtree)| (*name, *subtree)));
+        arena.leaves.extend(kept.leaves.iter().map(|(_, name, leaf)| (*name, *leaf)));
+        Ok(State { starts, kept })
     }
 }
 
@@ -301,24 +297,11 @@ pub struct Graph {
     pub failed: Vec<(u32, String)>,
 }
 
-/// Hands what this thread has gathered over to all.
-fn flush(shared: &Shared) {
-    LOCAL.with_borrow_mut(|local| {
-        let arena = std::mem::take(&mut local.arena);
-        *local = Local::default();
-        if !arena.trees.is_empty() {
-            lock(&shared.arenas).push(arena);
-        }
-    });
-}
-
 impl Shared {
     /// Ends the gathering.
     pub fn finish(self, objects: usize) -> Graph {
-        rayon::broadcast(|_| flush(&self));
-        flush(&self);
         let mut graph = Graph { places: vec![u32::MAX; objects], ..Graph::default() };
-        for arena in self.arenas.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+        for Local { arena, .. } in self.lanes.into_values() {
             let (mut subtree, mut leaf) = (graph.subtrees.len(), graph.leaves.len());
             for (number, subtrees, leaves) in arena.trees {
                 graph.places[number as usize] = graph.trees.len() as u32;
