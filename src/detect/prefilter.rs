@@ -6,7 +6,8 @@
 //!
 //! Two stages. The gram filter looks at four bytes at every position, folds their case, and asks one
 //! bit of a 128 KiB table (it stays in the cache, whatever the number of rules) whether
-//! any keyword has these four bytes as its rarest. Where the bit is set, the few keywords that have
+//! any keyword has these four bytes as its rarest. Where the bit is set, a second table of 64 KiB tells
+//! whether a keyword goes on with such a byte behind the gram, and then the few keywords that have
 //! this gram are compared. Which gram is rare is read off `grams.bin`, which `tools/grams.py` counts in
 //! source text; it is indexed by the same hash, so that grams that share their bit with a common one
 //! are not chosen either.
@@ -22,6 +23,10 @@ static COMMON: &[u8; 1 << 16] = include_bytes!("grams.bin");
 const BUCKET_BITS: u32 = 12;
 /// An odd multiplier that spreads four folded bytes over the table.
 const SPREAD: u32 = 0x9E37_79B1;
+/// The same for the second table.
+const SPREAD_AGAIN: u32 = 0x85EB_CA6B;
+/// log2 of the number of bytes in the second table.
+const FOLLOW_BITS: u32 = 16;
 /// Sets bit 5 of four bytes: folds ASCII case (and a few other pairs, which the comparison sorts out).
 const FOLD: u32 = 0x2020_2020;
 /// The part of a gram that keywords of three bytes have.
@@ -60,6 +65,8 @@ struct Entry {
 pub struct Prefilter {
     /// One bit for each hash of a gram: whether a keyword has it as its rarest.
     table: Box<[u8; 1 << (TABLE_BITS - 3)]>,
+    /// For each other hash of a gram, by the last three bits of the byte behind it: whether a keyword goes on so.
+    follows: Box<[u8; 1 << FOLLOW_BITS]>,
     /// Keywords by the bucket of the gram that they are found by.
     entries: Vec<Entry>,
     /// Where each bucket starts in `entries`.
@@ -83,6 +90,7 @@ impl Prefilter {
     /// there are so many that the automaton does not fit in memory.
     pub fn new<K: AsRef<[u8]>>(keywords: &[K]) -> Self {
         let mut table = Box::new([0u8; 1 << (TABLE_BITS - 3)]);
+        let mut follows = Box::new([0u8; 1 << FOLLOW_BITS]);
         let (mut entries, mut short, mut folded) = (Vec::new(), Vec::new(), Vec::new());
         for (number, keyword) in keywords.iter().enumerate() {
             let bytes = keyword.as_ref();
@@ -98,7 +106,9 @@ impl Prefilter {
             if bytes.len() == 3 {
                 entry.gram = (u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) | FOLD) & SHORT;
                 for last in 0..=255u32 {
-                    set(&mut table, entry.gram | (last << 24) | FOLD);
+                    let gram = entry.gram | (last << 24) | FOLD;
+                    set(&mut table, gram);
+                    follows[follow(gram)] = 0xff;
                 }
                 short.push(entry);
             } else {
@@ -106,6 +116,7 @@ impl Prefilter {
                 entry.gram = gram_at(bytes, at);
                 entry.offset = at as u8;
                 set(&mut table, entry.gram);
+                follows[follow(entry.gram)] |= bytes.get(at + 4).map_or(0xff, |next| 1 << (next & 7));
                 entries.push(entry);
             }
         }
@@ -115,7 +126,7 @@ impl Prefilter {
         let short_buckets = bucket_starts(&short);
         let longest = keywords.iter().map(|k| k.as_ref().len()).max().unwrap_or(0);
         let farthest = entries.iter().map(|e| e.offset as usize).max().unwrap_or(0);
-        Prefilter { table, entries, buckets, short, short_buckets, folded, longest, farthest }
+        Prefilter { table, follows, entries, buckets, short, short_buckets, folded, longest, farthest }
     }
 
     /// The length of the longest keyword.
@@ -145,7 +156,9 @@ impl Prefilter {
             while found != 0 {
                 let position = at + found.trailing_zeros() as usize;
                 found &= found - 1;
-                self.confirm(haystack, position, &range, &mut visit);
+                if self.goes_on(haystack, position) {
+                    self.confirm(haystack, position, &range, &mut visit);
+                }
             }
             at += STRIDE;
         }
@@ -168,6 +181,18 @@ impl Prefilter {
     fn bit(&self, gram: u32) -> u32 {
         let hash = gram.wrapping_mul(SPREAD) >> (32 - TABLE_BITS);
         u32::from(self.table[(hash >> 3) as usize] >> (hash & 7)) & 1
+    }
+
+    /// Whether a keyword may go on as the text does behind the gram at this position.
+    #[inline(always)]
+    fn goes_on(&self, haystack: &[u8], at: usize) -> bool {
+        match haystack[at.min(haystack.len())..].first_chunk::<5>() {
+            Some([a, b, c, d, next]) => {
+                let gram = u32::from_le_bytes([*a, *b, *c, *d]) | FOLD;
+                self.follows[follow(gram)] >> (next & 7) & 1 == 1
+            }
+            None => true,
+        }
     }
 
     /// Hands out the keywords that are found by the gram at this position.
@@ -211,6 +236,12 @@ impl Prefilter {
             visit(Hit { start, end, keyword: entry.keyword });
         }
     }
+}
+
+/// The other hash of a gram.
+#[inline(always)]
+fn follow(gram: u32) -> usize {
+    (gram.wrapping_mul(SPREAD_AGAIN) >> (32 - FOLLOW_BITS)) as usize
 }
 
 fn set(table: &mut [u8; 1 << (TABLE_BITS - 3)], gram: u32) {

@@ -17,7 +17,7 @@ pub const NONE: u32 = u32::MAX;
 /// The largest content that is inflated into memory, in bytes.
 const LARGEST: u64 = 2 << 30;
 /// How many ids of an index are searched together.
-const IDS_A_HEAD: usize = 4;
+const IDS_A_HEAD: usize = 2;
 /// No byte of deflated data can stand for more than this many (deflate's limit is 1,032).
 const RATIO: u64 = 1032;
 
@@ -150,16 +150,9 @@ impl Index {
             return None;
         }
         let head = self.head(id);
-        let (mut low, mut high) = (self.heads[head] as usize, self.heads[head + 1] as usize);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match compare(self.id(middle), id) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(middle),
-            }
-        }
-        None
+        let (low, high) = (self.heads[head] as usize, self.heads[head + 1] as usize);
+        let place = (low..high).find(|place| compare(self.id(*place), id).is_ge())?;
+        (self.id(place) == id).then_some(place)
     }
 }
 
