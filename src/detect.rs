@@ -425,6 +425,9 @@ impl Detector {
         let local = hit.start - window.start..hit.end - window.start;
         let text = &haystack[window.clone()];
         let mut emit = |outcome: Outcome| emit(outcome.shifted(window.start));
+        if rule.stretch.is_some_and(|stretch| !stretch.stands_in(text)) {
+            return;
+        }
         if rule.kind == Kind::Assignment {
             verify::assignment(text, local, &self.prefixes, explain, &mut emit);
         } else if let Some(expression) = self.expression(number) {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::{Report, safe::Safe};
 use crate::{
@@ -38,6 +38,8 @@ impl Mask {
         }
         let finder = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
+            // Quick to make; names are short.
+            .kind(Some(AhoCorasickKind::NoncontiguousNFA))
             .build(secrets.iter().map(|s| s.expose()))
             .expect("the secrets of a report have fewer than 2^31 bytes");
         Mask { finder: Some(finder), redacted: secrets.iter().map(|s| s.redacted()).collect() }

@@ -10,13 +10,37 @@ use regex_syntax::{
         literal::{ExtractKind, Extractor},
     },
 };
+use serde::{Deserialize, Serialize};
 
 /// How many bytes a class may have for each of them to be spelled out.
 const FEW: usize = 12;
 
+/// The shortest stretch worth a look before the expression itself.
+const SHORTEST_STRETCH: u32 = 8;
+
 /// A parsed expression.
 #[derive(Debug)]
 pub struct Expression(Hir);
+
+/// So many bytes in a row of one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// A bit for each byte of the class.
+    class: [u64; 4],
+    /// How many bytes.
+    len: u32,
+}
+
+impl Stretch {
+    /// Whether a text has such a stretch.
+    pub fn stands_in(&self, text: &[u8]) -> bool {
+        let mut run = 0;
+        text.iter().any(|b| {
+            run = if self.class[usize::from(b >> 6)] >> (b & 63) & 1 == 1 { run + 1 } else { 0 };
+            run >= self.len
+        })
+    }
+}
 
 /// One step of an expression: a byte known up to ASCII case, one of a few, or something else with a length.
 enum Step {
@@ -107,6 +131,11 @@ impl Expression {
         prefixes.literals().is_some_and(|all| !all.is_empty() && all.iter().all(|l| starts(l.as_bytes())))
     }
 
+    /// The longest stretch of bytes of one class that every match has.
+    pub fn stretch(&self) -> Option<Stretch> {
+        longest_stretch(&self.0).filter(|s| s.len >= SHORTEST_STRETCH)
+    }
+
     /// Literals (lower case, at least `shortest` bytes) of which every match contains one; the
     /// longest of each branch. Empty if some branch has none.
     pub fn literals(&self, shortest: usize) -> Vec<String> {
@@ -117,6 +146,31 @@ impl Expression {
         found.sort();
         found.dedup();
         found
+    }
+}
+
+fn longest_stretch(hir: &Hir) -> Option<Stretch> {
+    match hir.kind() {
+        HirKind::Class(Class::Bytes(class)) => {
+            let mut bits = [0u64; 4];
+            for byte in class.ranges().iter().flat_map(|r| r.start()..=r.end()) {
+                bits[usize::from(byte >> 6)] |= 1 << (byte & 63);
+            }
+            Some(Stretch { class: bits, len: 1 })
+        }
+        HirKind::Repetition(r) if r.min > 0 => {
+            let once = longest_stretch(&r.sub)?;
+            // More of them stand in a row only where nothing stands between them.
+            let is_class = matches!(r.sub.kind(), HirKind::Class(_));
+            Some(if is_class { Stretch { len: r.min, ..once } } else { once })
+        }
+        HirKind::Capture(c) => longest_stretch(&c.sub),
+        HirKind::Concat(all) => all.iter().filter_map(longest_stretch).max_by_key(|s| s.len),
+        HirKind::Alternation(all) => all.iter().map(longest_stretch).reduce(|a, b| {
+            let (a, b) = (a?, b?);
+            Some(Stretch { class: std::array::from_fn(|i| a.class[i] | b.class[i]), len: a.len.min(b.len) })
+        })?,
+        _ => None,
     }
 }
 

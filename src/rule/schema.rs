@@ -7,7 +7,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::expression::Expression;
+use super::expression::{Expression, Stretch};
 
 /// Shortest keyword that may be given or inferred.
 const SHORTEST_KEYWORD: usize = 3;
@@ -175,6 +175,8 @@ pub struct Rule {
     pub near: bool,
     /// What the rule may see.
     pub reach: Reach,
+    /// What a window must hold to be worth the expression.
+    pub stretch: Option<Stretch>,
     /// How sure a match is before scoring.
     pub confidence: Confidence,
     /// How bad a leak would be.
@@ -470,7 +472,7 @@ fn validate(raw: RawRule, line: u32) -> Result<Rule, Flaw> {
     if reach_limit > LONGEST_REACH {
         return Err((format!("`reach` is {reach_limit} bytes, more than the {LONGEST_REACH} allowed"), None));
     }
-    let mut joiners = String::new();
+    let (mut joiners, mut stretch) = (String::new(), None);
     let reach = match kind {
         Kind::Path => Reach::Whole,
         Kind::Assignment => {
@@ -502,6 +504,7 @@ fn validate(raw: RawRule, line: u32) -> Result<Rule, Flaw> {
                     None,
                 ));
             }
+            stretch = expression.stretch();
             if kind == Kind::Token {
                 joiners = expression.members("-+/=");
             }
@@ -545,6 +548,7 @@ fn validate(raw: RawRule, line: u32) -> Result<Rule, Flaw> {
         keywords,
         near,
         reach,
+        stretch,
         confidence: raw.confidence.unwrap_or(if near || kind == Kind::Assignment {
             Confidence::Medium
         } else {

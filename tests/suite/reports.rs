@@ -36,6 +36,7 @@ fn rule(id: &str, severity: Severity) -> Arc<Rule> {
         keywords: Vec::new(),
         near: false,
         reach: Reach::Whole,
+        stretch: None,
         confidence: Confidence::High,
         severity,
         entropy: None,
