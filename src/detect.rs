@@ -172,11 +172,11 @@ pub struct Detector {
     /// For each keyword whether one of its rules has a reach across lines.
     spans: Vec<bool>,
     /// For each keyword whether it is a provider's name, near which the provider's format is expected.
-    names: Vec<bool>,
+    names: Vec<OnceLock<bool>>,
     /// Rules that must see whole contents.
     whole: Vec<u32>,
     /// What tokens with a format of their own start with.
-    prefixes: Vec<String>,
+    prefixes: OnceLock<Vec<String>>,
     reach: LineReach,
 }
 
@@ -225,11 +225,7 @@ impl Detector {
         }
         let spans =
             uses.iter().map(|u| u.iter().any(|r| matches!(rules[*r as usize].reach, Reach::Span { .. }))).collect();
-        let is_near = |uses: &Vec<u32>| uses.iter().any(|r| rules[*r as usize].near);
-        let names = distinct.iter().zip(&uses).map(|(k, uses)| is_near(uses) && near::names_a_provider(k)).collect();
-        let mut prefixes: Vec<String> = rules.iter().flat_map(verify::prefixes).cloned().collect();
-        prefixes.sort_unstable();
-        prefixes.dedup();
+        let names = distinct.iter().map(|_| OnceLock::new()).collect();
         let expressions = rules.iter().map(|_| OnceLock::new()).collect();
         Ok(Detector {
             prefilter: Prefilter::new(&distinct),
@@ -239,7 +235,7 @@ impl Detector {
             spans,
             names,
             whole,
-            prefixes,
+            prefixes: OnceLock::new(),
             reach,
             rules,
         })
@@ -312,12 +308,31 @@ impl Detector {
         let mut named = false;
         self.prefilter.for_each(haystack, above..secret.start, |hit| {
             named |= hit.end <= secret.start
-                && self.names[hit.keyword as usize]
+                && self.is_name(&hit, haystack)
                 && self.uses[hit.keyword as usize]
                     .iter()
                     .any(|r| verify::can_start(&self.rules[*r as usize], haystack, &hit));
         });
         named
+    }
+
+    /// Whether a keyword is a provider's name, near which the provider's format is expected.
+    fn is_name(&self, hit: &Hit, haystack: &[u8]) -> bool {
+        *self.names[hit.keyword as usize].get_or_init(|| {
+            let is_near = self.uses[hit.keyword as usize].iter().any(|r| self.rules[*r as usize].near);
+            let word = String::from_utf8_lossy(&haystack[hit.start..hit.end]).to_ascii_lowercase();
+            is_near && near::names_a_provider(&word)
+        })
+    }
+
+    /// What tokens with a format of their own start with, sorted.
+    fn prefixes(&self) -> &[String] {
+        self.prefixes.get_or_init(|| {
+            let mut prefixes: Vec<String> = self.rules.iter().flat_map(verify::prefixes).cloned().collect();
+            prefixes.sort_unstable();
+            prefixes.dedup();
+            prefixes
+        })
     }
 
     /// Every match of every rule, also where several claim the same bytes, for the tests of rules.
@@ -429,7 +444,7 @@ impl Detector {
             return;
         }
         if rule.kind == Kind::Assignment {
-            verify::assignment(text, local, &self.prefixes, explain, &mut emit);
+            verify::assignment(text, local, self.prefixes(), explain, &mut emit);
         } else if let Some(expression) = self.expression(number) {
             verify::expression(rule, expression, self.checksums[number as usize], text, Some(local), &mut emit);
         }
