@@ -284,13 +284,19 @@ impl Detector {
         let above =
             memchr::memrchr(b'\n', &haystack[..line]).map_or(0, |at| at + 1).max(span.start.saturating_sub(256));
         let first = seen.wide.partition_point(|h| h.start < above);
-        seen.wide[first..].iter().take_while(|h| h.start < secret.start).any(|hit| {
-            hit.end <= secret.start
-                && self.names[hit.keyword as usize]
-                && self.uses[hit.keyword as usize]
-                    .iter()
-                    .any(|r| verify::can_start(&self.rules[*r as usize], haystack, hit))
-        })
+        let mut near = seen.wide[first..]
+            .iter()
+            .take_while(|h| h.start < secret.start)
+            .filter(|hit| hit.end <= secret.start && self.names[hit.keyword as usize])
+            .flat_map(|hit| self.uses[hit.keyword as usize].iter().map(move |r| (hit, *r)))
+            .filter(|(hit, r)| verify::can_start(&self.rules[*r as usize], haystack, hit))
+            .peekable();
+        near.peek().is_some() && !near.any(|(_, r)| self.has_form(r, &haystack[secret.clone()]))
+    }
+
+    /// Whether a value as a whole is written as a rule's tokens are.
+    fn has_form(&self, number: u32, value: &[u8]) -> bool {
+        self.expression(number).is_some_and(|e| e.find(value).is_some_and(|m| m.range() == (0..value.len())))
     }
 
     /// Every match of every rule, also where several claim the same bytes, for the tests of rules.

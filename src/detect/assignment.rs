@@ -866,6 +866,12 @@ impl Finder<'_, '_> {
         let netrc = head.windows(6).any(|x| x == b"login ");
         let sql = self.window[self.name.clone()].eq_ignore_ascii_case(b"password")
             && head.windows(5).any(|x| x.eq_ignore_ascii_case(b"login") || x.eq_ignore_ascii_case(b"user "));
+        let identified = self.window[self.name.clone()].eq_ignore_ascii_case(b"identified by")
+            && head.windows(5).any(|x| x.eq_ignore_ascii_case(b"user "));
+        if identified {
+            let end = self.bare(i, false);
+            return self.push(i..end, Quote::None, Wrapper::None);
+        }
         if netrc
             || (mixed && self.leads() && is_eol(at(w, blanks(w, end))))
             || (sql && value.iter().any(|b| *b == b'_' || b.is_ascii_digit()))
@@ -1029,6 +1035,7 @@ mod tests {
             ("docker run -e X_TOKEN=abcdef image", "TOKEN", "X_TOKEN", "abcdef"),
             ("ALTER USER a WITH PASSWORD 'abcdef';", "PASSWORD", "PASSWORD", "abcdef"),
             ("IDENTIFIED BY 'abcdef'", "IDENTIFIED BY", "IDENTIFIED BY", "abcdef"),
+            ("CREATE USER a IDENTIFIED BY abcdef;", "IDENTIFIED BY", "IDENTIFIED BY", "abcdef"),
             ("<password>abcdef</password>", "password", "password", "abcdef"),
             ("<token>\n  abcdef\n</token>", "token", "token", "abcdef"),
             ("<add key=\"Password\" value=\"abcdef\"/>", "Password", "Password", "abcdef"),

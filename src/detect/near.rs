@@ -98,6 +98,9 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
     if !introduced(before, window.get(span.end).copied()) {
         return Err("it does not stand where a value stands");
     }
+    if is_digest(before) {
+        return Err("it is a checksum");
+    }
     let value = &window[span.clone()];
     if value.len() < 12 && value.iter().all(u8::is_ascii_digit) || reads_like_words(value) {
         return Err("it is less random than a token is");
@@ -138,6 +141,22 @@ fn is_path_of_something_else(before: &[u8]) -> bool {
     PARTS.contains(&part)
 }
 
+/// Whether a value is marked as a checksum: `h1:` (go.sum), `sha256-`, `sha512-` (integrity), `sha256:`, `md5:`.
+fn is_digest(before: &[u8]) -> bool {
+    const MARKS: &[&[u8]] = &[b"h1:", b"sha1-", b"sha256-", b"sha384-", b"sha512-", b"sha1:", b"sha256:", b"md5:"];
+    MARKS.iter().any(|mark| {
+        before.len() >= mark.len()
+            && before[before.len() - mark.len()..].eq_ignore_ascii_case(mark)
+            && !before[..before.len() - mark.len()].last().is_some_and(u8::is_ascii_alphanumeric)
+    })
+}
+
+/// Whether the word that ends here is a URL: it has a `/` or a `=`.
+fn in_url(before: &[u8]) -> bool {
+    let word = before.rsplit(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`')).next().unwrap_or(before);
+    word.iter().any(|b| matches!(b, b'/' | b'='))
+}
+
 /// Whether what stands before and after lets this be a value: a quote, an operator, a delimiter.
 fn introduced(before: &[u8], after: Option<u8>) -> bool {
     let opened = match before.trim_ascii_end().last() {
@@ -170,6 +189,10 @@ fn introduced(before: &[u8], after: Option<u8>) -> bool {
                 )
         }
     };
+    // A question mark only opens or closes a value in a URL.
+    if (before.ends_with(b"?") || after == Some(b'?')) && !in_url(before) {
+        return false;
+    }
     let closed = after.is_none_or(|b| {
         b.is_ascii_whitespace()
             || matches!(

@@ -6,11 +6,29 @@ static KNOWN: &[u64] = include!("known.in");
 /// The lengths of published example values: others need not be hashed.
 static LENGTHS: &[usize] = include!("known_lengths.in");
 
+/// How long published examples start, hashed as [`KNOWN`] is: what starts so is a variant of one
+/// (`…EXAMPLEKEY` with another word at its end, a token with the payload of the example).
+static KNOWN_HEADS: &[u64] = include!("known_heads.in");
+
+/// The length of what [`KNOWN_HEADS`] are the hashes of, in bytes.
+pub const HEAD: usize = 24;
+
 /// Why a value is no secret, if its form says so: a template, a reference, a placeholder, an example.
 ///
 /// Also for values with a format of their own (`ghp_xxxx…`): nothing here matches by a few letters that
 /// a random value might hold.
 pub fn placeholder(value: &[u8]) -> Option<&'static str> {
+    unreal(value, 70)
+}
+
+/// As [`placeholder`], for a value that its format or its provider's name already speak for: short counts
+/// in a row (`abcd1234efgh5678`) do not disprove it, only a value that counts from end to end.
+pub fn placeholder_in_format(value: &[u8]) -> Option<&'static str> {
+    unreal(value, 95)
+}
+
+/// `steps`: the percentage of its neighbouring characters that must count up in a sequence.
+fn unreal(value: &[u8], steps: usize) -> Option<&'static str> {
     let trimmed = trim(value);
     if trimmed.is_empty() {
         return Some("empty");
@@ -23,6 +41,9 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
     }
     if let Some(why) = repeated(trimmed) {
         return Some(why);
+    }
+    if sequence(trimmed, steps) || counting(trimmed) {
+        return Some("a sequence");
     }
     if let Some(why) = spoken(trimmed) {
         return Some(why);
@@ -243,11 +264,11 @@ fn repeated(v: &[u8]) -> Option<&'static str> {
     if v.ends_with(b"...") || v.ends_with("…".as_bytes()) || v.starts_with(b"...") {
         return Some("shortened");
     }
-    (sequence(v) || counting(v)).then_some("a sequence")
+    None
 }
 
-/// Whether most of the value is counting: `1234567890abcdef`, `abcdefghij`, `0123…`.
-fn sequence(v: &[u8]) -> bool {
+/// Whether this percentage of the value is counting: `1234567890abcdef`, `abcdefghij`, `0123…`.
+fn sequence(v: &[u8], percentage: usize) -> bool {
     if v.len() < 8 {
         return false;
     }
@@ -263,7 +284,7 @@ fn sequence(v: &[u8]) -> bool {
     };
     let pairs = v.windows(2).filter(|w| w[0].is_ascii_alphanumeric() && w[1].is_ascii_alphanumeric()).count();
     let steps = v.windows(2).filter(|w| step(w[0], w[1])).count();
-    steps >= 6 && steps * 10 >= pairs * 7
+    steps >= 6 && steps * 100 >= pairs * percentage
 }
 
 /// Whether the value is counting bytes in hexadecimal: `000102030405…`.
@@ -364,16 +385,25 @@ pub fn known(value: &[u8]) -> bool {
         if LENGTHS.binary_search(&part.len()).is_err() {
             return false;
         }
-        let mut head = [0u8; 8];
-        head.copy_from_slice(&blake3::hash(part).as_bytes()[..8]);
-        KNOWN.binary_search(&u64::from_be_bytes(head)).is_ok()
+        KNOWN.binary_search(&short_hash(part)).is_ok()
     };
-    // Of a JWT the signature tells.
-    listed(value)
+    let starts_like = |part: &[u8]| {
+        part.get(..HEAD).is_some_and(|head| KNOWN_HEADS.binary_search(&short_hash(head)).is_ok())
+    };
+    // Of a JWT the signature tells, and the payload.
+    starts_like(value)
+        || value.split(|b| *b == b'.').skip(1).any(starts_like)
+        || listed(value)
         || value
             .rsplit(|b| *b == b'.')
             .next()
             .is_some_and(|tail| tail.len() < value.len() && tail.len() >= 20 && listed(tail))
+}
+
+fn short_hash(bytes: &[u8]) -> u64 {
+    let mut head = [0u8; 8];
+    head.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
+    u64::from_be_bytes(head)
 }
 
 #[cfg(test)]

@@ -129,10 +129,15 @@ impl Features {
     }
 
     /// Log-odds for what the labelled data says too little about to be fitted.
-    pub fn judgements(&self) -> [(Feature, f32); 2] {
+    pub fn judgements(&self) -> [(Feature, f32); 3] {
         let value = |feature: Feature| self.values[feature as usize];
         let dummy = value(Feature::ValueDecodesDummy);
+        // What stands between a user and a host is a password, weak as it may be.
+        let in_url = value(Feature::SyntaxKind) == 12.0
+            && value(Feature::ValueDummy) < 0.9
+            && value(Feature::ValueDummyWhole) == 0.0;
         [
+            (Feature::SyntaxKind, if in_url { IN_URL } else { 0.0 }),
             (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
             (Feature::ValueDecodesDummy, if dummy > 0.6 { -4.0 * dummy } else { 0.0 }),
         ]
@@ -196,6 +201,9 @@ pub const HIGH: f32 = 3.0;
 pub const MEDIUM: f32 = 0.0;
 /// Counted from here.
 pub const LOW: f32 = -2.0;
+
+/// What a URL's password gets for its place.
+const IN_URL: f32 = 1.2;
 
 /// Log-odds that the kind of file adds, by its path.
 pub fn path_adjustment(path: &[u8]) -> f32 {
@@ -961,6 +969,10 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         if word && matches!(after, b';' | b')' | b'(' | b'[' | b'.') {
             return false;
         }
+    }
+    // Control characters as people do not type them: descriptors and other data in string literals.
+    if value.windows(2).any(|w| w[0] == b'\\' && matches!(w[1], b'a' | b'b' | b'f' | b'v')) {
+        return false;
     }
     // Seconds or milliseconds since 1970.
     if matches!(value.len(), 10 | 13)

@@ -15,8 +15,8 @@ const SHORTEST_KEYWORD: usize = 3;
 const DEFAULT_REACH: usize = 1024;
 /// The most that `reach` may ask for, in bytes.
 const LONGEST_REACH: usize = 1 << 16;
-/// Bytes on either side of a match that decide whether it stands alone.
-pub const NEIGHBOURS: u32 = 4;
+/// Bytes on either side of a match that decide whether it stands alone, and not in a longer encoded text.
+pub const NEIGHBOURS: u32 = 36;
 /// How far a `near` word may stand from its token, in bytes.
 const NEAR: usize = 256;
 
