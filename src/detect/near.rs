@@ -28,6 +28,7 @@ const CREDENTIAL: &[&[u8]] = &[
     b"webhook",
     b"hook",
     b"login",
+    b"session",
 ];
 /// Words in a name that say "not a credential".
 const OTHER: &[&[u8]] = &[

@@ -133,9 +133,9 @@ impl Features {
         let value = |feature: Feature| self.values[feature as usize];
         let dummy = value(Feature::ValueDecodesDummy);
         // What stands between a user and a host is a password, weak as it may be.
-        let in_url = value(Feature::SyntaxKind) == 12.0
-            && value(Feature::ValueDummy) < 0.9
-            && value(Feature::ValueDummyWhole) == 0.0;
+        let dummy_word = value(Feature::ValueDummyWhole) > 0.0 || value(Feature::ValueDummy) >= 0.9;
+        let letters_only = value(Feature::ValueDigits) + value(Feature::ValueSymbols) == 0.0;
+        let in_url = value(Feature::SyntaxKind) == URL_SYNTAX && !(dummy_word && letters_only);
         [
             (Feature::SyntaxKind, if in_url { IN_URL } else { 0.0 }),
             (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
@@ -202,8 +202,10 @@ pub const MEDIUM: f32 = 0.0;
 /// Counted from here.
 pub const LOW: f32 = -2.0;
 
+/// [`Feature::SyntaxKind`] of [`Syntax::Url`].
+const URL_SYNTAX: f32 = 12.0;
 /// What a URL's password gets for its place.
-const IN_URL: f32 = 1.2;
+const IN_URL: f32 = 1.3;
 
 /// Log-odds that the kind of file adds, by its path.
 pub fn path_adjustment(path: &[u8]) -> f32 {
@@ -785,7 +787,7 @@ fn line_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
             Syntax::Word => 9.0,
             Syntax::Bearer => 10.0,
             Syntax::Basic => 11.0,
-            Syntax::Url => 12.0,
+            Syntax::Url => URL_SYNTAX,
             Syntax::Curl => 13.0,
         },
     );

@@ -314,7 +314,9 @@ pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Mat
             (Kind::Token, true) => 2,
             (Kind::Assignment | Kind::Path, _) => 3,
         };
-        (kind, std::cmp::Reverse(m.secret.len()), m.rule)
+        // Of equals, the one with the longer fixed part knows more (`sk_live_a2V5Xz` against `k_live_`).
+        let fixed = m.hit.end - m.hit.start;
+        (kind, std::cmp::Reverse(m.secret.len()), std::cmp::Reverse(fixed), m.rule)
     };
     matches.sort_by_key(|m| (m.secret.start, rank(m), m.secret.end));
     let mut kept: Vec<Match> = Vec::new();
