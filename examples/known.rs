@@ -21,7 +21,9 @@ fn main() {
     };
     for line in text.lines().skip(1) {
         let mut columns = line.splitn(3, ',');
-        let (Some(provider), Some("value"), Some(rest)) = (columns.next(), columns.next(), columns.next()) else { continue };
+        let (Some(provider), Some("value"), Some(rest)) = (columns.next(), columns.next(), columns.next()) else {
+            continue;
+        };
         let field = match rest.strip_prefix('"') {
             Some(quoted) => quoted.split('"').next().unwrap_or(""),
             None => rest.split(',').next().unwrap_or(""),

@@ -532,6 +532,14 @@ impl Finder<'_, '_> {
     /// Whether a function reads a setting by the name that it is given.
     fn lookup(&self, word: &[u8]) -> bool {
         let last = word.rsplit(|b| matches!(b, b'.' | b':')).next().unwrap_or(word);
+        // `password.encode("latin1")`: a method of a string, not of an encoder.
+        const OF_STRINGS: &[&[u8]] =
+            &[b"encode", b"decode", b"replace", b"split", b"strip", b"trim", b"rstrip", b"sub"];
+        let receiver = &word[..word.len() - last.len()];
+        let encoder = receiver.windows(2).any(|x| x == b"64");
+        if !receiver.is_empty() && !encoder && OF_STRINGS.contains(&last) {
+            return true;
+        }
         let mut low = [0u8; 24];
         let n = last.len().min(24);
         low[..n].copy_from_slice(&last[..n]);
@@ -899,6 +907,9 @@ fn scheme(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) -> bool {
     let n = window[start..].iter().position(|b| !inside(b)).unwrap_or(window.len() - start);
     let bearer = matches!(window[hit.end - 1], b'r' | b'R');
     let mut end = start + n;
+    if window[start..end].ends_with(b"...") {
+        return true;
+    }
     while end > start && matches!(window[end - 1], b'.' | b':' | b'!') {
         end -= 1;
     }

@@ -145,6 +145,9 @@ fn is_path_of_something_else(before: &[u8]) -> bool {
 /// Whether a value is marked as a checksum: `h1:` (go.sum), `sha256-`, `sha512-` (integrity), `sha256:`, `md5:`.
 fn is_digest(before: &[u8]) -> bool {
     const MARKS: &[&[u8]] = &[b"h1:", b"sha1-", b"sha256-", b"sha384-", b"sha512-", b"sha1:", b"sha256:", b"md5:"];
+    let digits = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count();
+    // Back to where the checksum starts: the token may be the part after a `/` of it.
+    let before = if before.ends_with(b"/") || before.ends_with(b"+") { &before[..before.len() - digits] } else { before };
     MARKS.iter().any(|mark| {
         before.len() >= mark.len()
             && before[before.len() - mark.len()..].eq_ignore_ascii_case(mark)

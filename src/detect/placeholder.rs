@@ -18,13 +18,20 @@ pub const HEAD: usize = 24;
 /// Also for values with a format of their own (`ghp_xxxx…`): nothing here matches by a few letters that
 /// a random value might hold.
 pub fn placeholder(value: &[u8]) -> Option<&'static str> {
-    unreal(value, 70)
+    unreal(value, 70).or_else(|| patterned(trim(value)).then_some("a pattern"))
 }
 
 /// As [`placeholder`], for a value that its format or its provider's name already speak for: short counts
 /// in a row (`abcd1234efgh5678`) do not disprove it, only a value that counts from end to end.
 pub fn placeholder_in_format(value: &[u8]) -> Option<&'static str> {
     unreal(value, 95)
+}
+
+/// Two counts in turn (`1a2b3c4d`), or one part three times and more.
+fn patterned(v: &[u8]) -> bool {
+    let counts = v.windows(3).filter(|w| step(w[0], w[2])).count();
+    v.len() >= 8 && counts >= 6 && counts * 10 >= (v.len() - 2) * 7
+        || v.len() >= 24 && (2..=v.len() / 3).any(|period| v[period..] == v[..v.len() - period])
 }
 
 /// `steps`: the percentage of its neighbouring characters that must count up in a sequence.
@@ -267,21 +274,23 @@ fn repeated(v: &[u8]) -> Option<&'static str> {
     None
 }
 
+/// What follows a character when people count: `a` after `9`, `0` after `9`, `f` and `z`.
+fn step(a: u8, b: u8) -> bool {
+    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+    a.is_ascii_alphanumeric()
+        && b.is_ascii_alphanumeric()
+        && (b == a + 1
+            || (a == b'9' && matches!(b, b'0' | b'a'))
+            || (a == b'0' && b == b'a')
+            || (a == b'f' && b == b'0')
+            || (a == b'z' && matches!(b, b'0' | b'1' | b'a')))
+}
+
 /// Whether this percentage of the value is counting: `1234567890abcdef`, `abcdefghij`, `0123…`.
 fn sequence(v: &[u8], percentage: usize) -> bool {
     if v.len() < 8 {
         return false;
     }
-    let step = |a: u8, b: u8| {
-        let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
-        a.is_ascii_alphanumeric()
-            && b.is_ascii_alphanumeric()
-            && (b == a + 1
-                || (a == b'9' && matches!(b, b'0' | b'a'))
-                || (a == b'0' && b == b'a')
-                || (a == b'f' && b == b'0')
-                || (a == b'z' && matches!(b, b'0' | b'1' | b'a')))
-    };
     let pairs = v.windows(2).filter(|w| w[0].is_ascii_alphanumeric() && w[1].is_ascii_alphanumeric()).count();
     let steps = v.windows(2).filter(|w| step(w[0], w[1])).count();
     steps >= 6 && steps * 100 >= pairs * percentage
@@ -387,9 +396,8 @@ pub fn known(value: &[u8]) -> bool {
         }
         KNOWN.binary_search(&short_hash(part)).is_ok()
     };
-    let starts_like = |part: &[u8]| {
-        part.get(..HEAD).is_some_and(|head| KNOWN_HEADS.binary_search(&short_hash(head)).is_ok())
-    };
+    let starts_like =
+        |part: &[u8]| part.get(..HEAD).is_some_and(|head| KNOWN_HEADS.binary_search(&short_hash(head)).is_ok());
     // Of a JWT the signature tells, and the payload.
     starts_like(value)
         || value.split(|b| *b == b'.').skip(1).any(starts_like)

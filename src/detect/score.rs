@@ -205,7 +205,7 @@ pub const LOW: f32 = -2.0;
 /// [`Feature::SyntaxKind`] of [`Syntax::Url`].
 const URL_SYNTAX: f32 = 12.0;
 /// What a URL's password gets for its place.
-const IN_URL: f32 = 1.3;
+const IN_URL: f32 = 1.5;
 
 /// Log-odds that the kind of file adds, by its path.
 pub fn path_adjustment(path: &[u8]) -> f32 {
@@ -900,7 +900,9 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     }
     let mut f = Features { values: [0.0; COUNT] };
     let named = name_features(&mut f, window, candidate);
-    if !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl) {
+    // `run_test "what"`: a command and its argument.
+    let commands = candidate.syntax == Syntax::Word && name.starts_with(b"run_");
+    if commands || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl) {
         return None;
     }
     match placeholder(value) {
@@ -915,8 +917,11 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         f.set(Feature::ValueDecodes, if pair.is_some_and(|i| i > 0 && i + 1 < text.len()) { 2.0 } else { 1.0 });
         let secret =
             if candidate.syntax == Syntax::Basic { pair.map_or(&text[..], |i| &text[i + 1..]) } else { &text[..] };
-        if secret.is_empty() || placeholder(secret).is_some_and(|why| why != "a placeholder") {
-            return None;
+        match placeholder(secret) {
+            _ if secret.is_empty() => return None,
+            None => {}
+            Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
+            Some(_) => return None,
         }
         f.set(Feature::ValueDecodesDummy, dummy_share(&text));
     } else if candidate.syntax == Syntax::Basic {
@@ -971,6 +976,15 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         if word && matches!(after, b';' | b')' | b'(' | b'[' | b'.') {
             return false;
         }
+    }
+    // `pass:repeatlast=0`: one more setting.
+    if candidate.quote == Quote::None
+        && candidate.syntax == Syntax::Colon
+        && memchr::memchr(b'=', value).is_some_and(|at| {
+            at >= 4 && at + 1 < value.len() && value[..at].iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
+        })
+    {
+        return false;
     }
     // Control characters as people do not type them: descriptors and other data in string literals.
     if value.windows(2).any(|w| w[0] == b'\\' && matches!(w[1], b'a' | b'b' | b'f' | b'v')) {

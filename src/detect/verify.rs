@@ -4,7 +4,9 @@ use std::{ops::Range, sync::Arc};
 
 use regex::bytes::Regex;
 
-use super::{Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit, score};
+use super::{
+    Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit, score,
+};
 use crate::rule::schema::NEIGHBOURS;
 use crate::rule::{Confidence, Kind, Reach, Rule};
 
@@ -143,7 +145,7 @@ pub(super) fn assignment(
 /// What a rule's tokens start with, where that is unmistakable: at least four characters, not all letters,
 /// and not made of words that any provider uses (`live_`, `api-`).
 pub(super) fn prefixes(rule: &Arc<Rule>) -> impl Iterator<Item = &String> {
-    const ANY: &[&str] = &["api", "key", "live", "test", "token", "secret", "pat", "app", "dev", "prod", "sk", "pk"];
+    const ANY: &[&str] = &["api", "live", "test", "dev", "prod"];
     let own = |k: &String| k.split(['_', '-', '.', ':']).any(|word| !word.is_empty() && !ANY.contains(&word));
     let starts = rule.kind == Kind::Token && !rule.near && matches!(rule.reach, Reach::Line { before: NEIGHBOURS, .. });
     rule.keywords
@@ -289,7 +291,7 @@ fn word_ends(text: &[u8]) -> bool {
     let letters = text.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
     let word = &text[text.len() - letters..];
     let alone = text.len() == letters || !text[text.len() - letters - 1].is_ascii_digit();
-    alone && letters >= 3 && letters <= 12 && !word.iter().all(u8::is_ascii_hexdigit)
+    (alone || letters >= 5) && letters >= 3 && letters <= 12 && !word.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn touched_after(rule: &Rule, window: &[u8], end: usize) -> bool {
