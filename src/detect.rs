@@ -9,6 +9,7 @@ pub mod checksum;
 mod decode;
 pub mod entropy;
 pub mod near;
+pub mod note;
 pub mod placeholder;
 pub mod prefilter;
 pub mod score;
@@ -63,11 +64,13 @@ pub struct Match {
     pub certainty: Certainty,
     /// The secret itself, where the content has it encoded.
     pub decoded: Option<Arc<[u8]>>,
+    /// The other halves of a pair that stand near by: rule and value ([`Detector::resolve`] finds them).
+    pub partners: Vec<(u32, Arc<[u8]>)>,
 }
 
 impl Match {
     fn plain(rule: u32, hit: Hit, span: Range<usize>, secret: Range<usize>, certainty: Certainty) -> Match {
-        Match { rule, hit, span, secret, certainty, decoded: None }
+        Match { rule, hit, span, secret, certainty, decoded: None, partners: Vec::new() }
     }
 
     /// The secret, decoded where the content has it encoded. `text` is the content.

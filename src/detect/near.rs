@@ -137,7 +137,9 @@ fn reads_like_words(value: &[u8]) -> bool {
 fn is_path_of_something_else(before: &[u8]) -> bool {
     const PARTS: &[&[u8]] =
         &[b"commit", b"commits", b"blob", b"tree", b"raw", b"compare", b"sha", b"sha256", b"objects"];
+    // Also with the slashes escaped: `\/commit\/`.
     let Some(path) = before.strip_suffix(b"/") else { return false };
+    let path = path.strip_suffix(b"\\").unwrap_or(path);
     let part = &path[path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1)..];
     PARTS.contains(&part)
 }
@@ -147,7 +149,8 @@ fn is_digest(before: &[u8]) -> bool {
     const MARKS: &[&[u8]] = &[b"h1:", b"sha1-", b"sha256-", b"sha384-", b"sha512-", b"sha1:", b"sha256:", b"md5:"];
     let digits = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count();
     // Back to where the checksum starts: the token may be the part after a `/` of it.
-    let before = if before.ends_with(b"/") || before.ends_with(b"+") { &before[..before.len() - digits] } else { before };
+    let before =
+        if before.ends_with(b"/") || before.ends_with(b"+") { &before[..before.len() - digits] } else { before };
     MARKS.iter().any(|mark| {
         before.len() >= mark.len()
             && before[before.len() - mark.len()..].eq_ignore_ascii_case(mark)

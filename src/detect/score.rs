@@ -918,7 +918,8 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         let secret =
             if candidate.syntax == Syntax::Basic { pair.map_or(&text[..], |i| &text[i + 1..]) } else { &text[..] };
         match placeholder(secret) {
-            _ if secret.is_empty() => return None,
+            // Keys in PEM have rules of their own; certificates are public.
+            _ if secret.is_empty() || text.starts_with(b"-----BEGIN ") => return None,
             None => {}
             Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
             Some(_) => return None,
@@ -976,6 +977,17 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         if word && matches!(after, b';' | b')' | b'(' | b'[' | b'.') {
             return false;
         }
+    }
+    // Public keys in DER (Ed25519, RSA, EC); PEM in base64, which has a rule of its own.
+    const KEYS: [&[u8]; 5] = [
+        b"MCowBQYDK2V",
+        b"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A",
+        b"MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQ",
+        b"MFkwEwYHKoZIzj0",
+        b"LS0tLS1CRUdJTi",
+    ];
+    if KEYS.iter().any(|key| value.starts_with(key)) {
+        return false;
     }
     // `pass:repeatlast=0`: one more setting.
     if candidate.quote == Quote::None

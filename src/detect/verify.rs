@@ -8,7 +8,7 @@ use super::{
     Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit, score,
 };
 use crate::rule::schema::NEIGHBOURS;
-use crate::rule::{Confidence, Kind, Reach, Rule};
+use crate::rule::{Confidence, Kind, Reach, Requirement, Rule};
 
 /// What share of a random value's entropy a token must show that stands by its format.
 const TOKEN_ENTROPY: f64 = 0.6;
@@ -305,8 +305,9 @@ fn touched_after(rule: &Rule, window: &[u8], end: usize) -> bool {
 /// Of the matches that claim the same bytes, the surest and most specific one.
 pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Match>) -> Vec<Match> {
     let rule = |m: &Match| &rules[m.rule as usize];
-    if matches.iter().any(|m| !rule(m).requires.is_empty()) {
-        let all = matches.clone();
+    let mut all = Vec::new();
+    if matches.iter().any(|m| !rule(m).requires.is_empty() || !rule(m).partners.is_empty()) {
+        all.clone_from(&matches);
         matches.retain(|m| supported(rules, haystack, &all, m));
     }
     let rank = |m: &Match| {
@@ -344,6 +345,14 @@ pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Mat
         }
     }
     kept.sort_by_key(|m| (m.secret.start, m.secret.end));
+    for found in &mut kept {
+        let rule = &rules[found.rule as usize];
+        for needed in rule.requires.iter().chain(&rule.partners) {
+            let nearest = near_by(rules, haystack, &all, found, needed)
+                .min_by_key(|m| (m.span.start.abs_diff(found.span.start), m.span.start));
+            found.partners.extend(nearest.map(|m| (m.rule, m.value(haystack).into())));
+        }
+    }
     kept
 }
 
@@ -385,11 +394,23 @@ fn stronger<K: Ord>(new: &Match, old: &Match, rank: &impl Fn(&Match) -> K) -> bo
 /// Whether the rules that a match requires match near by.
 pub(super) fn supported(rules: &[Arc<Rule>], haystack: &[u8], matches: &[Match], found: &Match) -> bool {
     let rule = &rules[found.rule as usize];
-    rule.requires.iter().all(|needed| {
-        matches.iter().filter(|m| rules[m.rule as usize].id == needed.rule && m.span != found.span).any(|partner| {
-            let (first, last) = if partner.span.start < found.span.start { (partner, found) } else { (found, partner) };
-            let between = haystack.get(first.span.end..last.span.start).unwrap_or_default();
-            needed.within_lines.is_none_or(|lines| memchr::memchr_iter(b'\n', between).count() <= lines as usize)
-        })
+    rule.requires.iter().all(|needed| near_by(rules, haystack, matches, found, needed).next().is_some())
+}
+
+/// The matches of the other half of a pair that stand near a match.
+fn near_by<'a>(
+    rules: &'a [Arc<Rule>],
+    haystack: &'a [u8],
+    matches: &'a [Match],
+    found: &'a Match,
+    needed: &'a Requirement,
+) -> impl Iterator<Item = &'a Match> {
+    matches.iter().filter(move |partner| {
+        if rules[partner.rule as usize].id != needed.rule || partner.span == found.span {
+            return false;
+        }
+        let (first, last) = if partner.span.start < found.span.start { (*partner, found) } else { (found, *partner) };
+        let between = haystack.get(first.span.end..last.span.start).unwrap_or_default();
+        needed.within_lines.is_none_or(|lines| memchr::memchr_iter(b'\n', between).count() <= lines as usize)
     })
 }

@@ -185,8 +185,10 @@ pub struct Rule {
     pub joiners: String,
     /// The name of a checksum algorithm.
     pub checksum: Option<String>,
-    /// The other half of a pair.
+    /// The other half of a pair, without which it is none.
     pub requires: Vec<Requirement>,
+    /// The other half of a pair, named where it stands near by.
+    pub partners: Vec<Requirement>,
     /// Never reported, only supports.
     pub identifier: bool,
     /// The paths where it holds.
@@ -296,6 +298,8 @@ struct RawRule {
     checksum: Option<String>,
     #[serde(default)]
     requires: Vec<String>,
+    #[serde(default)]
+    partners: Vec<String>,
     within: Option<u32>,
     #[serde(default)]
     required: Vec<RawRequired>,
@@ -529,6 +533,7 @@ fn validate(raw: RawRule, line: u32) -> Result<Rule, Flaw> {
         .map(|rule| Requirement { rule, within_lines: within })
         .chain(raw.required.into_iter().map(|r| Requirement { rule: r.id, within_lines: r.within_lines }))
         .collect();
+    let partners = raw.partners.into_iter().map(|rule| Requirement { rule, within_lines: within }).collect();
     let allowlists = raw
         .allowlist
         .into_iter()
@@ -555,6 +560,7 @@ fn validate(raw: RawRule, line: u32) -> Result<Rule, Flaw> {
         joiners,
         checksum: raw.checksum,
         requires,
+        partners,
         identifier: raw.identifier || raw.skip_report,
         path: raw.path,
         allowlists,
