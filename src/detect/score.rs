@@ -900,9 +900,14 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     }
     let mut f = Features { values: [0.0; COUNT] };
     let named = name_features(&mut f, window, candidate);
-    // `run_test "what"`: a command and its argument.
+    // `run_test "what"`: a command and its argument. Tokens against forged requests live as long as a session.
     let commands = candidate.syntax == Syntax::Word && name.starts_with(b"run_");
-    if commands || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl) {
+    let forgery = name.windows(4).any(|w| w.eq_ignore_ascii_case(b"csrf") || w.eq_ignore_ascii_case(b"xsrf"))
+        || name.len() > 12 && name[..12].eq_ignore_ascii_case(b"authenticity");
+    if commands
+        || forgery
+        || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
+    {
         return None;
     }
     match placeholder(value) {
@@ -996,6 +1001,16 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
             at >= 4 && at + 1 < value.len() && value[..at].iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
         })
     {
+        return false;
+    }
+    // Letters beyond ASCII, escaped: a text in a file of translations.
+    let escaped_letter = |w: &[u8]| {
+        w[0] == b'\\'
+            && w[1] == b'u'
+            && w[2..6].iter().all(u8::is_ascii_hexdigit)
+            && !matches!(w[2..6], [b'0', b'0', b'0'..=b'b' | b'B', _])
+    };
+    if value.windows(6).any(escaped_letter) {
         return false;
     }
     // Control characters as people do not type them: descriptors and other data in string literals.
