@@ -217,6 +217,11 @@ fn reference(v: &[u8]) -> Option<&'static str> {
     if v.starts_with(b"projects/") && has(v, b"/secrets/") {
         return Some("a reference to a store");
     }
+    // Sealed Secrets: the length of an RSA-encrypted key of 512 bytes, then the key.
+    let sealed = v.len() >= 400 && v.starts_with(b"Ag") && matches!(v[2], b'A'..=b'D');
+    if sealed {
+        return Some("an encrypted value");
+    }
     if starts_any(v, SEALED) {
         // `{noop}` marks plain text; what follows is the value.
         if starts_any(v, &["{noop}"]) {

@@ -904,8 +904,11 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     let commands = candidate.syntax == Syntax::Word && name.starts_with(b"run_");
     let forgery = name.windows(4).any(|w| w.eq_ignore_ascii_case(b"csrf") || w.eq_ignore_ascii_case(b"xsrf"))
         || name.len() > 12 && name[..12].eq_ignore_ascii_case(b"authenticity");
+    // A salt stands beside every hash for all to see.
+    let salt = name.len() > 4 && name[name.len() - 4..].eq_ignore_ascii_case(b"salt");
     if commands
         || forgery
+        || salt
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
     {
         return None;
@@ -1000,6 +1003,16 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         && memchr::memchr(b'=', value).is_some_and(|at| {
             at >= 4 && at + 1 < value.len() && value[..at].iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
         })
+    {
+        return false;
+    }
+    // `{sha256}…`: a password's hash, with the way it was made.
+    if value[0] == b'{'
+        && let Some(close) = memchr::memchr(b'}', value)
+        && (3..40).contains(&close)
+        && value.len() - close > 24
+        && !value.starts_with(b"{noop}")
+        && value[1..close].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'@' | b'_' | b'.' | b'-'))
     {
         return false;
     }

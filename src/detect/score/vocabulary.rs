@@ -53,7 +53,7 @@ pub(super) fn says(word: &[u8]) -> Says {
         | b"stripe" | b"google" | b"twitter" | b"facebook" | b"sendgrid" | b"mailgun" | b"twilio" | b"security"
         | b"smtp" | b"mail" | b"ftp" | b"ldap" | b"deploy" | b"integration" | b"test" => Says::Vendor,
         b"public" | b"pub" | b"hash" | b"hashed" | b"digest" | b"checksum" | b"fingerprint" | b"id" | b"ids"
-        | b"identifier" | b"uuid" | b"guid" | b"md5" | b"sha" | b"sha1" | b"sha256" | b"encrypted" | b"cert"
+        | b"identifier" | b"uuid" | b"guid" | b"md5" | b"sha" | b"sha1" | b"sha256" | b"encrypted" | b"encoded" | b"recv" | b"cert"
         | b"certificate" | b"thumbprint" | b"publishable" | b"ref" | b"reference" | b"arn" | b"alias" | b"integrity"
         | b"etag" | b"commit" | b"revision" | b"kid" | b"keyid" | b"tokenid" | b"crypted" | b"site" => Says::Public,
         b"url" | b"uri" | b"path" | b"file" | b"filename" | b"dir" | b"directory" | b"folder" | b"endpoint"
