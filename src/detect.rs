@@ -9,6 +9,7 @@ pub mod checksum;
 mod decode;
 pub mod entropy;
 pub mod near;
+pub mod note;
 pub mod placeholder;
 pub mod prefilter;
 pub mod score;
@@ -70,11 +71,13 @@ pub struct Match {
     pub certainty: Certainty,
     /// The secret itself, where the content has it encoded.
     pub decoded: Option<Arc<[u8]>>,
+    /// The other halves of a pair that stand near by: rule and value ([`Detector::resolve`] finds them).
+    pub partners: Vec<(u32, Arc<[u8]>)>,
 }
 
 impl Match {
     fn plain(rule: u32, hit: Hit, span: Range<usize>, secret: Range<usize>, certainty: Certainty) -> Match {
-        Match { rule, hit, span, secret, certainty, decoded: None }
+        Match { rule, hit, span, secret, certainty, decoded: None, partners: Vec::new() }
     }
 
     /// The secret, decoded where the content has it encoded. `text` is the content.
@@ -305,15 +308,19 @@ impl Detector {
         let line = memchr::memrchr(b'\n', &haystack[..span.start]).unwrap_or(0);
         let above =
             memchr::memrchr(b'\n', &haystack[..line]).map_or(0, |at| at + 1).max(span.start.saturating_sub(256));
-        let mut named = false;
+        let (mut is_named, mut is_formed) = (false, false);
         self.prefilter.for_each(haystack, above..secret.start, |hit| {
-            named |= hit.end <= secret.start
-                && self.is_name(&hit, haystack)
-                && self.uses[hit.keyword as usize]
-                    .iter()
-                    .any(|r| verify::can_start(&self.rules[*r as usize], haystack, &hit));
+            if hit.end > secret.start || !self.is_name(&hit, haystack) {
+                return;
+            }
+            for &number in &self.uses[hit.keyword as usize] {
+                if verify::can_start(&self.rules[number as usize], haystack, &hit) {
+                    is_named = true;
+                    is_formed |= self.has_form(number, &haystack[secret.clone()]);
+                }
+            }
         });
-        named
+        is_named && !is_formed
     }
 
     /// Whether a keyword is a provider's name, near which the provider's format is expected.
@@ -333,6 +340,11 @@ impl Detector {
             prefixes.dedup();
             prefixes
         })
+    }
+
+    /// Whether a value as a whole is written as a rule's tokens are.
+    fn has_form(&self, number: u32, value: &[u8]) -> bool {
+        self.expression(number).is_some_and(|e| e.find(value).is_some_and(|m| m.range() == (0..value.len())))
     }
 
     /// Every match of every rule, also where several claim the same bytes, for the tests of rules.

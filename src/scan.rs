@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use self::locate::{Locator, lines_around};
 use crate::{
     content::{Content, Copied, Origin, Place},
-    detect::{Certainty, Detector, Match, Seen, entropy, score, text},
+    detect::{Certainty, Detector, Match, Seen, entropy, note, score, text},
     error::Result,
     finding::{Commit, Confidence, Finding, Fingerprint, Location, Secret, Suppression},
     gap::{Gap, GapKind},
@@ -122,6 +122,8 @@ struct Key {
 struct Gathering {
     confidence: Confidence,
     suppression: Option<Suppression>,
+    /// The other halves of a pair: rule and value.
+    partners: Vec<(u32, Secret)>,
     locations: Vec<(u32, Location)>,
 }
 
@@ -278,7 +280,8 @@ impl<'a> Collector<'a> {
             location.end = locator.position(matched.secret.end);
             let secret = Secret::new(matched.value(text));
             let key = Key { rule: matched.rule, secret, suppressed: suppression.is_some() };
-            placed.push((key, Gathering { confidence, suppression, locations: vec![(order, location)] }));
+            let partners = matched.partners.iter().map(|(rule, value)| (*rule, Secret::new(&**value))).collect();
+            placed.push((key, Gathering { confidence, suppression, partners, locations: vec![(order, location)] }));
         }
         let mut lines: Vec<u32> = placed.iter().map(|(_, g)| g.locations[0].1.start.line).collect();
         lines.sort_unstable();
@@ -293,6 +296,7 @@ impl<'a> Collector<'a> {
                 std::collections::hash_map::Entry::Occupied(mut old) => {
                     let old = old.get_mut();
                     old.confidence = old.confidence.max(new.confidence);
+                    old.partners.append(&mut new.partners);
                     old.locations.append(&mut new.locations);
                 }
             }
@@ -396,16 +400,23 @@ impl<'a> Collector<'a> {
         let rules = self.detector.rules();
         let gathered = self.gathered.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (mut findings, mut suppressed) = (Vec::new(), Vec::new());
+        let now = jiff::Timestamp::now().as_second();
         for (key, mut found) in gathered {
             found.locations.sort_by(|(a, l), (b, m)| (a, &l.path, l.start, l.end).cmp(&(b, &m.path, m.start, m.end)));
+            found.partners.sort();
+            found.partners.dedup();
             let rule = &rules[key.rule as usize];
             let finding = Finding {
                 confidence: found.confidence,
                 severity: rule.severity,
                 fingerprint: Fingerprint::of(&rule.id, &key.secret),
                 entropy: entropy::shannon(key.secret.expose()),
-                notes: Vec::new(),
-                partners: Vec::new(),
+                notes: note::notes(rule, key.secret.expose(), now),
+                partners: found
+                    .partners
+                    .into_iter()
+                    .map(|(r, secret)| (rules[r as usize].id.clone(), secret))
+                    .collect(),
                 locations: found.locations.into_iter().map(|(_, l)| l).collect(),
                 suppression: found.suppression,
                 rule: rule.clone(),

@@ -532,6 +532,14 @@ impl Finder<'_, '_> {
     /// Whether a function reads a setting by the name that it is given.
     fn lookup(&self, word: &[u8]) -> bool {
         let last = word.rsplit(|b| matches!(b, b'.' | b':')).next().unwrap_or(word);
+        // `password.encode("latin1")`: a method of a string, not of an encoder.
+        const OF_STRINGS: &[&[u8]] =
+            &[b"encode", b"decode", b"replace", b"split", b"strip", b"trim", b"rstrip", b"sub"];
+        let receiver = &word[..word.len() - last.len()];
+        let encoder = receiver.windows(2).any(|x| x == b"64");
+        if !receiver.is_empty() && !encoder && OF_STRINGS.contains(&last) {
+            return true;
+        }
         let mut low = [0u8; 24];
         let n = last.len().min(24);
         low[..n].copy_from_slice(&last[..n]);
@@ -866,6 +874,12 @@ impl Finder<'_, '_> {
         let netrc = head.windows(6).any(|x| x == b"login ");
         let sql = self.window[self.name.clone()].eq_ignore_ascii_case(b"password")
             && head.windows(5).any(|x| x.eq_ignore_ascii_case(b"login") || x.eq_ignore_ascii_case(b"user "));
+        let identified = self.window[self.name.clone()].eq_ignore_ascii_case(b"identified by")
+            && head.windows(5).any(|x| x.eq_ignore_ascii_case(b"user "));
+        if identified {
+            let end = self.bare(i, false);
+            return self.push(i..end, Quote::None, Wrapper::None);
+        }
         if netrc
             || (mixed && self.leads() && is_eol(at(w, blanks(w, end))))
             || (sql && value.iter().any(|b| *b == b'_' || b.is_ascii_digit()))
@@ -893,6 +907,9 @@ fn scheme(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) -> bool {
     let n = window[start..].iter().position(|b| !inside(b)).unwrap_or(window.len() - start);
     let bearer = matches!(window[hit.end - 1], b'r' | b'R');
     let mut end = start + n;
+    if window[start..end].ends_with(b"...") {
+        return true;
+    }
     while end > start && matches!(window[end - 1], b'.' | b':' | b'!') {
         end -= 1;
     }
@@ -1029,6 +1046,7 @@ mod tests {
             ("docker run -e X_TOKEN=abcdef image", "TOKEN", "X_TOKEN", "abcdef"),
             ("ALTER USER a WITH PASSWORD 'abcdef';", "PASSWORD", "PASSWORD", "abcdef"),
             ("IDENTIFIED BY 'abcdef'", "IDENTIFIED BY", "IDENTIFIED BY", "abcdef"),
+            ("CREATE USER a IDENTIFIED BY abcdef;", "IDENTIFIED BY", "IDENTIFIED BY", "abcdef"),
             ("<password>abcdef</password>", "password", "password", "abcdef"),
             ("<token>\n  abcdef\n</token>", "token", "token", "abcdef"),
             ("<add key=\"Password\" value=\"abcdef\"/>", "Password", "Password", "abcdef"),

@@ -28,6 +28,7 @@ const CREDENTIAL: &[&[u8]] = &[
     b"webhook",
     b"hook",
     b"login",
+    b"session",
 ];
 /// Words in a name that say "not a credential".
 const OTHER: &[&[u8]] = &[
@@ -98,6 +99,9 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
     if !introduced(before, window.get(span.end).copied()) {
         return Err("it does not stand where a value stands");
     }
+    if is_digest(before) {
+        return Err("it is a checksum");
+    }
     let value = &window[span.clone()];
     if value.len() < 12 && value.iter().all(u8::is_ascii_digit) || reads_like_words(value) {
         return Err("it is less random than a token is");
@@ -133,9 +137,31 @@ fn reads_like_words(value: &[u8]) -> bool {
 fn is_path_of_something_else(before: &[u8]) -> bool {
     const PARTS: &[&[u8]] =
         &[b"commit", b"commits", b"blob", b"tree", b"raw", b"compare", b"sha", b"sha256", b"objects"];
+    // Also with the slashes escaped: `\/commit\/`.
     let Some(path) = before.strip_suffix(b"/") else { return false };
+    let path = path.strip_suffix(b"\\").unwrap_or(path);
     let part = &path[path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1)..];
     PARTS.contains(&part)
+}
+
+/// Whether a value is marked as a checksum: `h1:` (go.sum), `sha256-`, `sha512-` (integrity), `sha256:`, `md5:`.
+fn is_digest(before: &[u8]) -> bool {
+    const MARKS: &[&[u8]] = &[b"h1:", b"sha1-", b"sha256-", b"sha384-", b"sha512-", b"sha1:", b"sha256:", b"md5:"];
+    let digits = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count();
+    // Back to where the checksum starts: the token may be the part after a `/` of it.
+    let before =
+        if before.ends_with(b"/") || before.ends_with(b"+") { &before[..before.len() - digits] } else { before };
+    MARKS.iter().any(|mark| {
+        before.len() >= mark.len()
+            && before[before.len() - mark.len()..].eq_ignore_ascii_case(mark)
+            && !before[..before.len() - mark.len()].last().is_some_and(u8::is_ascii_alphanumeric)
+    })
+}
+
+/// Whether the word that ends here is a URL: it has a `/` or a `=`.
+fn in_url(before: &[u8]) -> bool {
+    let word = before.rsplit(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`')).next().unwrap_or(before);
+    word.iter().any(|b| matches!(b, b'/' | b'='))
 }
 
 /// Whether what stands before and after lets this be a value: a quote, an operator, a delimiter.
@@ -170,6 +196,10 @@ fn introduced(before: &[u8], after: Option<u8>) -> bool {
                 )
         }
     };
+    // A question mark only opens or closes a value in a URL.
+    if (before.ends_with(b"?") || after == Some(b'?')) && !in_url(before) {
+        return false;
+    }
     let closed = after.is_none_or(|b| {
         b.is_ascii_whitespace()
             || matches!(

@@ -6,11 +6,36 @@ static KNOWN: &[u64] = include!("known.in");
 /// The lengths of published example values: others need not be hashed.
 static LENGTHS: &[usize] = include!("known_lengths.in");
 
+/// How long published examples start, hashed as [`KNOWN`] is: what starts so is a variant of one
+/// (`…EXAMPLEKEY` with another word at its end, a token with the payload of the example).
+static KNOWN_HEADS: &[u64] = include!("known_heads.in");
+
+/// The length of what [`KNOWN_HEADS`] are the hashes of, in bytes.
+pub const HEAD: usize = 24;
+
 /// Why a value is no secret, if its form says so: a template, a reference, a placeholder, an example.
 ///
 /// Also for values with a format of their own (`ghp_xxxx…`): nothing here matches by a few letters that
 /// a random value might hold.
 pub fn placeholder(value: &[u8]) -> Option<&'static str> {
+    unreal(value, 70).or_else(|| patterned(trim(value)).then_some("a pattern"))
+}
+
+/// As [`placeholder`], for a value that its format or its provider's name already speak for: short counts
+/// in a row (`abcd1234efgh5678`) do not disprove it, only a value that counts from end to end.
+pub fn placeholder_in_format(value: &[u8]) -> Option<&'static str> {
+    unreal(value, 95)
+}
+
+/// Two counts in turn (`1a2b3c4d`), or one part three times and more.
+fn patterned(v: &[u8]) -> bool {
+    let counts = v.windows(3).filter(|w| step(w[0], w[2])).count();
+    v.len() >= 8 && counts >= 6 && counts * 10 >= (v.len() - 2) * 7
+        || v.len() >= 24 && (2..=v.len() / 3).any(|period| v[period..] == v[..v.len() - period])
+}
+
+/// `steps`: the percentage of its neighbouring characters that must count up in a sequence.
+fn unreal(value: &[u8], steps: usize) -> Option<&'static str> {
     let trimmed = trim(value);
     if trimmed.is_empty() {
         return Some("empty");
@@ -23,6 +48,9 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
     }
     if let Some(why) = repeated(trimmed) {
         return Some(why);
+    }
+    if sequence(trimmed, steps) || counting(trimmed) {
+        return Some("a sequence");
     }
     if let Some(why) = spoken(trimmed) {
         return Some(why);
@@ -189,6 +217,11 @@ fn reference(v: &[u8]) -> Option<&'static str> {
     if v.starts_with(b"projects/") && has(v, b"/secrets/") {
         return Some("a reference to a store");
     }
+    // Sealed Secrets: the length of an RSA-encrypted key of 512 bytes, then the key.
+    let sealed = v.len() >= 400 && v.starts_with(b"Ag") && matches!(v[2], b'A'..=b'D');
+    if sealed {
+        return Some("an encrypted value");
+    }
     if starts_any(v, SEALED) {
         // `{noop}` marks plain text; what follows is the value.
         if starts_any(v, &["{noop}"]) {
@@ -243,27 +276,29 @@ fn repeated(v: &[u8]) -> Option<&'static str> {
     if v.ends_with(b"...") || v.ends_with("…".as_bytes()) || v.starts_with(b"...") {
         return Some("shortened");
     }
-    (sequence(v) || counting(v)).then_some("a sequence")
+    None
 }
 
-/// Whether most of the value is counting: `1234567890abcdef`, `abcdefghij`, `0123…`.
-fn sequence(v: &[u8]) -> bool {
+/// What follows a character when people count: `a` after `9`, `0` after `9`, `f` and `z`.
+fn step(a: u8, b: u8) -> bool {
+    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+    a.is_ascii_alphanumeric()
+        && b.is_ascii_alphanumeric()
+        && (b == a + 1
+            || (a == b'9' && matches!(b, b'0' | b'a'))
+            || (a == b'0' && b == b'a')
+            || (a == b'f' && b == b'0')
+            || (a == b'z' && matches!(b, b'0' | b'1' | b'a')))
+}
+
+/// Whether this percentage of the value is counting: `1234567890abcdef`, `abcdefghij`, `0123…`.
+fn sequence(v: &[u8], percentage: usize) -> bool {
     if v.len() < 8 {
         return false;
     }
-    let step = |a: u8, b: u8| {
-        let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
-        a.is_ascii_alphanumeric()
-            && b.is_ascii_alphanumeric()
-            && (b == a + 1
-                || (a == b'9' && matches!(b, b'0' | b'a'))
-                || (a == b'0' && b == b'a')
-                || (a == b'f' && b == b'0')
-                || (a == b'z' && matches!(b, b'0' | b'1' | b'a')))
-    };
     let pairs = v.windows(2).filter(|w| w[0].is_ascii_alphanumeric() && w[1].is_ascii_alphanumeric()).count();
     let steps = v.windows(2).filter(|w| step(w[0], w[1])).count();
-    steps >= 6 && steps * 10 >= pairs * 7
+    steps >= 6 && steps * 100 >= pairs * percentage
 }
 
 /// Whether the value is counting bytes in hexadecimal: `000102030405…`.
@@ -364,16 +399,24 @@ pub fn known(value: &[u8]) -> bool {
         if LENGTHS.binary_search(&part.len()).is_err() {
             return false;
         }
-        let mut head = [0u8; 8];
-        head.copy_from_slice(&blake3::hash(part).as_bytes()[..8]);
-        KNOWN.binary_search(&u64::from_be_bytes(head)).is_ok()
+        KNOWN.binary_search(&short_hash(part)).is_ok()
     };
-    // Of a JWT the signature tells.
-    listed(value)
+    let starts_like =
+        |part: &[u8]| part.get(..HEAD).is_some_and(|head| KNOWN_HEADS.binary_search(&short_hash(head)).is_ok());
+    // Of a JWT the signature tells, and the payload.
+    starts_like(value)
+        || value.split(|b| *b == b'.').skip(1).any(starts_like)
+        || listed(value)
         || value
             .rsplit(|b| *b == b'.')
             .next()
             .is_some_and(|tail| tail.len() < value.len() && tail.len() >= 20 && listed(tail))
+}
+
+fn short_hash(bytes: &[u8]) -> u64 {
+    let mut head = [0u8; 8];
+    head.copy_from_slice(&blake3::hash(bytes).as_bytes()[..8]);
+    u64::from_be_bytes(head)
 }
 
 #[cfg(test)]

@@ -129,10 +129,15 @@ impl Features {
     }
 
     /// Log-odds for what the labelled data says too little about to be fitted.
-    pub fn judgements(&self) -> [(Feature, f32); 2] {
+    pub fn judgements(&self) -> [(Feature, f32); 3] {
         let value = |feature: Feature| self.values[feature as usize];
         let dummy = value(Feature::ValueDecodesDummy);
+        // What stands between a user and a host is a password, weak as it may be.
+        let dummy_word = value(Feature::ValueDummyWhole) > 0.0 || value(Feature::ValueDummy) >= 0.9;
+        let letters_only = value(Feature::ValueDigits) + value(Feature::ValueSymbols) == 0.0;
+        let in_url = value(Feature::SyntaxKind) == URL_SYNTAX && !(dummy_word && letters_only);
         [
+            (Feature::SyntaxKind, if in_url { IN_URL } else { 0.0 }),
             (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
             (Feature::ValueDecodesDummy, if dummy > 0.6 { -4.0 * dummy } else { 0.0 }),
         ]
@@ -196,6 +201,11 @@ pub const HIGH: f32 = 3.0;
 pub const MEDIUM: f32 = 0.0;
 /// Counted from here.
 pub const LOW: f32 = -2.0;
+
+/// [`Feature::SyntaxKind`] of [`Syntax::Url`].
+const URL_SYNTAX: f32 = 12.0;
+/// What a URL's password gets for its place.
+const IN_URL: f32 = 1.5;
 
 /// Log-odds that the kind of file adds, by its path.
 pub fn path_adjustment(path: &[u8]) -> f32 {
@@ -777,7 +787,7 @@ fn line_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
             Syntax::Word => 9.0,
             Syntax::Bearer => 10.0,
             Syntax::Basic => 11.0,
-            Syntax::Url => 12.0,
+            Syntax::Url => URL_SYNTAX,
             Syntax::Curl => 13.0,
         },
     );
@@ -890,7 +900,17 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     }
     let mut f = Features { values: [0.0; COUNT] };
     let named = name_features(&mut f, window, candidate);
-    if !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl) {
+    // `run_test "what"`: a command and its argument. Tokens against forged requests live as long as a session.
+    let commands = candidate.syntax == Syntax::Word && name.starts_with(b"run_");
+    let forgery = name.windows(4).any(|w| w.eq_ignore_ascii_case(b"csrf") || w.eq_ignore_ascii_case(b"xsrf"))
+        || name.len() > 12 && name[..12].eq_ignore_ascii_case(b"authenticity");
+    // A salt stands beside every hash for all to see.
+    let salt = name.len() > 4 && name[name.len() - 4..].eq_ignore_ascii_case(b"salt");
+    if commands
+        || forgery
+        || salt
+        || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
+    {
         return None;
     }
     match placeholder(value) {
@@ -905,8 +925,12 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         f.set(Feature::ValueDecodes, if pair.is_some_and(|i| i > 0 && i + 1 < text.len()) { 2.0 } else { 1.0 });
         let secret =
             if candidate.syntax == Syntax::Basic { pair.map_or(&text[..], |i| &text[i + 1..]) } else { &text[..] };
-        if secret.is_empty() || placeholder(secret).is_some_and(|why| why != "a placeholder") {
-            return None;
+        match placeholder(secret) {
+            // Keys in PEM have rules of their own; certificates are public.
+            _ if secret.is_empty() || text.starts_with(b"-----BEGIN ") => return None,
+            None => {}
+            Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
+            Some(_) => return None,
         }
         f.set(Feature::ValueDecodesDummy, dummy_share(&text));
     } else if candidate.syntax == Syntax::Basic {
@@ -961,6 +985,50 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         if word && matches!(after, b';' | b')' | b'(' | b'[' | b'.') {
             return false;
         }
+    }
+    // Public keys in DER (Ed25519, RSA, EC); PEM in base64, which has a rule of its own.
+    const KEYS: [&[u8]; 5] = [
+        b"MCowBQYDK2V",
+        b"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A",
+        b"MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQ",
+        b"MFkwEwYHKoZIzj0",
+        b"LS0tLS1CRUdJTi",
+    ];
+    if KEYS.iter().any(|key| value.starts_with(key)) {
+        return false;
+    }
+    // `pass:repeatlast=0`: one more setting.
+    if candidate.quote == Quote::None
+        && candidate.syntax == Syntax::Colon
+        && memchr::memchr(b'=', value).is_some_and(|at| {
+            at >= 4 && at + 1 < value.len() && value[..at].iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
+        })
+    {
+        return false;
+    }
+    // `{sha256}…`: a password's hash, with the way it was made.
+    if value[0] == b'{'
+        && let Some(close) = memchr::memchr(b'}', value)
+        && (3..40).contains(&close)
+        && value.len() - close > 24
+        && !value.starts_with(b"{noop}")
+        && value[1..close].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'@' | b'_' | b'.' | b'-'))
+    {
+        return false;
+    }
+    // Letters beyond ASCII, escaped: a text in a file of translations.
+    let escaped_letter = |w: &[u8]| {
+        w[0] == b'\\'
+            && w[1] == b'u'
+            && w[2..6].iter().all(u8::is_ascii_hexdigit)
+            && !matches!(w[2..6], [b'0', b'0', b'0'..=b'b' | b'B', _])
+    };
+    if value.windows(6).any(escaped_letter) {
+        return false;
+    }
+    // Control characters as people do not type them: descriptors and other data in string literals.
+    if value.windows(2).any(|w| w[0] == b'\\' && matches!(w[1], b'a' | b'b' | b'f' | b'v')) {
+        return false;
     }
     // Seconds or milliseconds since 1970.
     if matches!(value.len(), 10 | 13)

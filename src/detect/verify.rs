@@ -4,14 +4,19 @@ use std::{ops::Range, sync::Arc};
 
 use regex::bytes::Regex;
 
-use super::{Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder, prefilter::Hit, score};
+use super::{
+    Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit, score,
+};
 use crate::rule::schema::NEIGHBOURS;
-use crate::rule::{Confidence, Kind, Reach, Rule};
+use crate::rule::{Confidence, Kind, Reach, Requirement, Rule};
 
 /// What share of a random value's entropy a token must show that stands by its format.
 const TOKEN_ENTROPY: f64 = 0.6;
 /// What share of a random value's entropy a token must show that stands by its context.
 const NEAR_ENTROPY: f64 = 0.8;
+
+/// How many characters of base64 beside a token say that it is a part of them.
+const ENCODED: usize = 32;
 
 /// How sure a match is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,6 +71,7 @@ pub(super) fn can_start(rule: &Rule, haystack: &[u8], hit: &Hit) -> bool {
             Some(before) if before.is_ascii_alphabetic() && first.is_ascii_alphabetic() => {
                 before.is_ascii_lowercase() && first.is_ascii_uppercase() || escaped_before(haystack, hit.start)
             }
+            Some(before) if first.is_ascii_digit() => !before.is_ascii_alphanumeric(),
             _ => true,
         };
     }
@@ -136,10 +142,15 @@ pub(super) fn assignment(
     }
 }
 
-/// What a rule's tokens start with, where that is unmistakable: at least four characters, not all letters.
+/// What a rule's tokens start with, where that is unmistakable: at least four characters, not all letters,
+/// and not made of words that any provider uses (`live_`, `api-`).
 pub(super) fn prefixes(rule: &Arc<Rule>) -> impl Iterator<Item = &String> {
+    const ANY: &[&str] = &["api", "live", "test", "dev", "prod"];
+    let own = |k: &String| k.split(['_', '-', '.', ':']).any(|word| !word.is_empty() && !ANY.contains(&word));
     let starts = rule.kind == Kind::Token && !rule.near && matches!(rule.reach, Reach::Line { before: NEIGHBOURS, .. });
-    rule.keywords.iter().filter(move |k| starts && k.len() >= 4 && !k.bytes().all(|b| b.is_ascii_alphabetic()))
+    rule.keywords
+        .iter()
+        .filter(move |k| starts && k.len() >= 4 && !k.bytes().all(|b| b.is_ascii_alphabetic()) && own(k))
 }
 
 /// Whether a value starts with one of these (sorted, lower case): then it is for that rule to judge.
@@ -183,13 +194,13 @@ fn judge(
             return Err("its checksum is wrong");
         }
         if checksum.proves() {
-            return match placeholder(value) {
+            return match placeholder_in_format(value) {
                 Some(why) => Err(why),
                 None => Ok(Certainty::Fixed(Confidence::High)),
             };
         }
     }
-    if let Some(why) = placeholder(value) {
+    if let Some(why) = placeholder_in_format(value) {
         return Err(why);
     }
     let measured = entropy::shannon(value);
@@ -211,9 +222,32 @@ fn judge(
     Ok(Certainty::Fixed(rule.confidence))
 }
 
-/// Whether a token is not part of a longer word.
+/// Whether a token is not part of a longer word, nor of a longer encoded text.
 fn stands_alone(rule: &Rule, window: &[u8], span: &Range<usize>) -> bool {
-    !touched_before(rule, window, span.start) && !touched_after(rule, window, span.end)
+    !touched_before(rule, window, span.start)
+        && !touched_after(rule, window, span.end)
+        && !(goes_on(window[..span.start].iter().rev()) || goes_on(window[span.end..].iter()))
+}
+
+/// Whether a token is touched by base64: `+` or `/`, and then more than a path's part would be without a break.
+///
+/// Windows may end within the text: what is seen of it is enough.
+fn goes_on<'a>(beside: impl Iterator<Item = &'a u8> + Clone) -> bool {
+    if !matches!(beside.clone().next(), Some(b'+' | b'/')) {
+        return false;
+    }
+    let (mut upper, mut lower, mut digits, mut n) = (false, false, false, 0);
+    for b in beside.take(ENCODED) {
+        match b {
+            b'A'..=b'Z' => upper = true,
+            b'a'..=b'z' => lower = true,
+            b'0'..=b'9' => digits = true,
+            b'+' | b'/' => {}
+            _ => return false,
+        }
+        n += 1;
+    }
+    n == ENCODED && upper && lower && digits
 }
 
 /// Whether a word touches this place from before.
@@ -242,12 +276,22 @@ fn touched_before(rule: &Rule, window: &[u8], start: usize) -> bool {
     if is_word(before) {
         return !escaped_before(window, start);
     }
-    // A joiner extends the token only if the token's alphabet has it and more of it stands before.
+    // A joiner extends the token only if the token's alphabet has it and more of it stands before: more than
+    // a word (`provider-secret-key-` before a UUID).
     matches!(before, b'-' | b'+')
         && rule.joiners.as_bytes().contains(&before)
         && start >= 2
         && window[start - 2].is_ascii_alphanumeric()
         && rule.near
+        && !word_ends(&window[..start - 1])
+}
+
+/// Whether a text ends in a word: at least three letters, not all of them hexadecimal.
+fn word_ends(text: &[u8]) -> bool {
+    let letters = text.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    let word = &text[text.len() - letters..];
+    let alone = text.len() == letters || !text[text.len() - letters - 1].is_ascii_digit();
+    (alone || letters >= 5) && letters >= 3 && letters <= 12 && !word.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn touched_after(rule: &Rule, window: &[u8], end: usize) -> bool {
@@ -261,8 +305,9 @@ fn touched_after(rule: &Rule, window: &[u8], end: usize) -> bool {
 /// Of the matches that claim the same bytes, the surest and most specific one.
 pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Match>) -> Vec<Match> {
     let rule = |m: &Match| &rules[m.rule as usize];
-    if matches.iter().any(|m| !rule(m).requires.is_empty()) {
-        let all = matches.clone();
+    let mut all = Vec::new();
+    if matches.iter().any(|m| !rule(m).requires.is_empty() || !rule(m).partners.is_empty()) {
+        all.clone_from(&matches);
         matches.retain(|m| supported(rules, haystack, &all, m));
     }
     let rank = |m: &Match| {
@@ -272,7 +317,9 @@ pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Mat
             (Kind::Token, true) => 2,
             (Kind::Assignment | Kind::Path, _) => 3,
         };
-        (kind, std::cmp::Reverse(m.secret.len()), m.rule)
+        // Of equals, the one with the longer fixed part knows more (`sk_live_a2V5Xz` against `k_live_`).
+        let fixed = m.hit.end - m.hit.start;
+        (kind, std::cmp::Reverse(m.secret.len()), std::cmp::Reverse(fixed), m.rule)
     };
     matches.sort_by_key(|m| (m.secret.start, rank(m), m.secret.end));
     let mut kept: Vec<Match> = Vec::new();
@@ -298,6 +345,14 @@ pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Mat
         }
     }
     kept.sort_by_key(|m| (m.secret.start, m.secret.end));
+    for found in &mut kept {
+        let rule = &rules[found.rule as usize];
+        for needed in rule.requires.iter().chain(&rule.partners) {
+            let nearest = near_by(rules, haystack, &all, found, needed)
+                .min_by_key(|m| (m.span.start.abs_diff(found.span.start), m.span.start));
+            found.partners.extend(nearest.map(|m| (m.rule, m.value(haystack).into())));
+        }
+    }
     kept
 }
 
@@ -339,11 +394,23 @@ fn stronger<K: Ord>(new: &Match, old: &Match, rank: &impl Fn(&Match) -> K) -> bo
 /// Whether the rules that a match requires match near by.
 pub(super) fn supported(rules: &[Arc<Rule>], haystack: &[u8], matches: &[Match], found: &Match) -> bool {
     let rule = &rules[found.rule as usize];
-    rule.requires.iter().all(|needed| {
-        matches.iter().filter(|m| rules[m.rule as usize].id == needed.rule && m.span != found.span).any(|partner| {
-            let (first, last) = if partner.span.start < found.span.start { (partner, found) } else { (found, partner) };
-            let between = haystack.get(first.span.end..last.span.start).unwrap_or_default();
-            needed.within_lines.is_none_or(|lines| memchr::memchr_iter(b'\n', between).count() <= lines as usize)
-        })
+    rule.requires.iter().all(|needed| near_by(rules, haystack, matches, found, needed).next().is_some())
+}
+
+/// The matches of the other half of a pair that stand near a match.
+fn near_by<'a>(
+    rules: &'a [Arc<Rule>],
+    haystack: &'a [u8],
+    matches: &'a [Match],
+    found: &'a Match,
+    needed: &'a Requirement,
+) -> impl Iterator<Item = &'a Match> {
+    matches.iter().filter(move |partner| {
+        if rules[partner.rule as usize].id != needed.rule || partner.span == found.span {
+            return false;
+        }
+        let (first, last) = if partner.span.start < found.span.start { (*partner, found) } else { (found, *partner) };
+        let between = haystack.get(first.span.end..last.span.start).unwrap_or_default();
+        needed.within_lines.is_none_or(|lines| memchr::memchr_iter(b'\n', between).count() <= lines as usize)
     })
 }

@@ -15,8 +15,8 @@ const SHORTEST_KEYWORD: usize = 3;
 const DEFAULT_REACH: usize = 1024;
 /// The most that `reach` may ask for, in bytes.
 const LONGEST_REACH: usize = 1 << 16;
-/// Bytes on either side of a match that decide whether it stands alone.
-pub const NEIGHBOURS: u32 = 4;
+/// Bytes on either side of a match that decide whether it stands alone, and not in a longer encoded text.
+pub const NEIGHBOURS: u32 = 36;
 /// How far a `near` word may stand from its token, in bytes.
 const NEAR: usize = 256;
 
@@ -187,8 +187,10 @@ pub struct Rule {
     pub joiners: String,
     /// The name of a checksum algorithm.
     pub checksum: Option<String>,
-    /// The other half of a pair.
+    /// The other half of a pair, without which it is none.
     pub requires: Vec<Requirement>,
+    /// The other half of a pair, named where it stands near by.
+    pub partners: Vec<Requirement>,
     /// Never reported, only supports.
     pub identifier: bool,
     /// The paths where it holds.
@@ -298,6 +300,8 @@ struct RawRule {
     checksum: Option<String>,
     #[serde(default)]
     requires: Vec<String>,
+    #[serde(default)]
+    partners: Vec<String>,
     within: Option<u32>,
     #[serde(default)]
     required: Vec<RawRequired>,
@@ -532,6 +536,7 @@ fn validate(raw: RawRule, line: u32) -> Result<Rule, Flaw> {
         .map(|rule| Requirement { rule, within_lines: within })
         .chain(raw.required.into_iter().map(|r| Requirement { rule: r.id, within_lines: r.within_lines }))
         .collect();
+    let partners = raw.partners.into_iter().map(|rule| Requirement { rule, within_lines: within }).collect();
     let allowlists = raw
         .allowlist
         .into_iter()
@@ -559,6 +564,7 @@ fn validate(raw: RawRule, line: u32) -> Result<Rule, Flaw> {
         joiners,
         checksum: raw.checksum,
         requires,
+        partners,
         identifier: raw.identifier || raw.skip_report,
         path: raw.path,
         allowlists,

@@ -43,6 +43,7 @@ fn rule(id: &str, severity: Severity) -> Arc<Rule> {
         joiners: String::new(),
         checksum: None,
         requires: Vec::new(),
+        partners: Vec::new(),
         identifier: false,
         path: None,
         allowlists: Vec::new(),

@@ -53,7 +53,7 @@ pub(super) fn says(word: &[u8]) -> Says {
         | b"stripe" | b"google" | b"twitter" | b"facebook" | b"sendgrid" | b"mailgun" | b"twilio" | b"security"
         | b"smtp" | b"mail" | b"ftp" | b"ldap" | b"deploy" | b"integration" | b"test" => Says::Vendor,
         b"public" | b"pub" | b"hash" | b"hashed" | b"digest" | b"checksum" | b"fingerprint" | b"id" | b"ids"
-        | b"identifier" | b"uuid" | b"guid" | b"md5" | b"sha" | b"sha1" | b"sha256" | b"encrypted" | b"cert"
+        | b"identifier" | b"uuid" | b"guid" | b"md5" | b"sha" | b"sha1" | b"sha256" | b"encrypted" | b"encoded" | b"recv" | b"cert"
         | b"certificate" | b"thumbprint" | b"publishable" | b"ref" | b"reference" | b"arn" | b"alias" | b"integrity"
         | b"etag" | b"commit" | b"revision" | b"kid" | b"keyid" | b"tokenid" | b"crypted" | b"site" => Says::Public,
         b"url" | b"uri" | b"path" | b"file" | b"filename" | b"dir" | b"directory" | b"folder" | b"endpoint"
@@ -80,11 +80,12 @@ pub(super) fn says(word: &[u8]) -> Says {
         | b"delete" | b"remove" | b"add" | b"reset" | b"change" | b"parse" | b"load" | b"read" | b"fetch" | b"find"
         | b"use" | b"show" | b"hide" | b"on" | b"make" | b"build" | b"compute" | b"allow" | b"enable" | b"disable"
         | b"require" | b"with" | b"without" | b"should" | b"can" | b"assert" | b"compare" | b"expect" | b"revoke"
-        | b"return" | b"print" => Says::Act,
+        | b"return" | b"print" | b"run" => Says::Act,
         b"foreign" | b"primary" | b"cache" | b"sort" | b"partition" | b"group" | b"routing" | b"translation"
         | b"i18n" | b"locale" | b"storage" | b"lookup" | b"unique" | b"composite" | b"registry" | b"keyboard"
         | b"hot" | b"shortcut" | b"press" | b"down" | b"up" | b"left" | b"right" | b"enter" | b"arrow" | b"row"
         | b"item" | b"tab" | b"next" | b"continuation" | b"cursor" | b"sync" | b"csrf" | b"xsrf" | b"design"
+        | b"authenticity" | b"document"
         | b"syntax" | b"lexer" | b"parser" | b"end" | b"eof" | b"start" | b"begin" | b"identity" | b"resource"
         | b"metadata" | b"tag" | b"feature" | b"layout" | b"panel" | b"query" | b"widget" | b"menu" | b"plugin"
         | b"window" | b"frame" | b"first" | b"last" | b"prev" | b"previous" | b"other" | b"parent" | b"child"
