@@ -38,6 +38,13 @@ fn server(repo: &Repo) -> Repo {
     server
 }
 
+/// Whether git runs hooks that its configuration names.
+fn git_has_configured_hooks(repo: &Repo) -> bool {
+    let version = git(repo, &["--version"]).exits(0).out;
+    let mut numbers = version.split_whitespace().nth(2).unwrap().split('.').map(|n| n.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap(), numbers.next().unwrap()) >= (2, 54)
+}
+
 #[cfg(unix)]
 fn hook(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
@@ -376,7 +383,7 @@ fn hooks_that_are_there_go_on_running() {
     hook(&repo.dot_git("hooks/pre-push"), "#!/bin/sh\ncat >>log\n");
     server(&repo);
     let run = repo.keysift(["install"]).exits(0);
-    assert!(run.out.contains("runs what was there"), "{}", run.out);
+    assert!(run.out.contains("runs what was there") || run.out.contains("other hooks go on running"), "{}", run.out);
     // Once more changes nothing.
     repo.keysift(["install"]).exits(0);
     repo.stage("a", "fine\n");
@@ -408,10 +415,8 @@ fn programs_that_keep_hooks_are_told_and_not_overwritten() {
     ] {
         let repo = Repo::new();
         repo.put(file, text);
-        let run = git(&repo, &["--version"]).exits(0).out;
-        let minor: u32 = run.split('.').nth(1).unwrap().parse().unwrap();
         let run = repo.keysift(["install"]);
-        if minor >= 54 {
+        if git_has_configured_hooks(&repo) {
             // git itself runs hooks beside others.
             run.exits(0);
             continue;
@@ -505,6 +510,9 @@ fn the_doctor_says_what_is_not_protected() {
     repo.write(".keysiftignore", "*\n");
     assert_eq!(state("configuration", 1), "failed");
     fs::remove_file(repo.path().join(".keysiftignore")).unwrap();
+    if git_has_configured_hooks(&repo) {
+        return;
+    }
     // A hook that swallows the status.
     hook(&repo.dot_git("hooks/pre-commit"), "#!/bin/sh\nkeysift hook pre-commit || true\n");
     assert_eq!(state("pre-commit", 1), "failed");
@@ -548,6 +556,25 @@ fn peers_lists_are_imported_from_the_command_line() {
         repo.keysift(["scan", "--history"]).exits(0);
         fs::remove_file(repo.path().join(".keysift-baseline")).unwrap();
     }
+}
+
+#[test]
+fn hashes_in_lists_of_known_findings_are_no_findings() {
+    let repo = Repo::new();
+    // 32 and 40 hexadecimal digits beside the name of a rule about such keys.
+    let key = |digits: usize| "5e1f90b2c7d846a3".chars().cycle().skip(3).take(digits).collect::<String>();
+    let (hash, id) = (key(32), key(40));
+    let own = format!("twilio-auth-token 1f4c09ab:{hash} src/twilio.py\n");
+    let theirs = format!("{id}:aws/main.go:aws-secret-access-key:12\n");
+    repo.put("other", format!("{own}{theirs}"));
+    repo.keysift(["scan"]).exits(1);
+    repo.run("rm -q other");
+    repo.put(".keysift-baseline", format!("# keysift-baseline 1\nsalt {} 2000\n{own}", key(32)));
+    repo.put(".gitleaksignore", theirs);
+    repo.keysift(["scan"]).exits(0);
+    // A secret in such a file is one all the same.
+    repo.put(".gitleaksignore", line(22));
+    repo.keysift(["scan"]).exits(1);
 }
 
 #[test]
