@@ -160,6 +160,12 @@ case $mode in
     tree) echo "Scanning the working tree" ;;
 esac
 
+# A change does not set its own findings aside: what does so counts as the base has it.
+if [ -n "${EVENT_BASE:-}" ] && [[ " ${KEYSIFT_ARGS:-} " != *" --policy-from"* ]]; then
+    need "$EVENT_BASE" || too_shallow
+    what+=(--policy-from "$EVENT_BASE")
+fi
+
 status=0
 rm -f "$sarif"
 "$keysift" "${what[@]}" --format sarif --output "$sarif" || status=$?

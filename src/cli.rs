@@ -4,8 +4,12 @@
 mod baseline;
 mod completions;
 mod config;
+mod doctor;
 mod explain;
+mod hook;
+mod install;
 mod migrate;
+mod policy;
 mod revision;
 mod rules;
 mod scan;
@@ -46,6 +50,14 @@ enum Command {
     Scan(Box<scan::Args>),
     /// List, show and test rules
     Rules(rules::Args),
+    /// What git's hooks call: scan what a commit or push is about to bring
+    Hook(hook::Args),
+    /// Set git's hooks up, here or for every repository of this user
+    Install(install::Args),
+    /// Take them out again
+    Uninstall(install::UninstallArgs),
+    /// Try every layer of protection with a canary, and say what is not protected
+    Doctor(doctor::Args),
     /// Keep the known findings in a file, so that only new ones count
     Baseline(Box<baseline::Args>),
     /// Check and show the configuration
@@ -74,6 +86,10 @@ pub(crate) fn main() -> ExitCode {
     let done = match cli.command {
         Command::Scan(args) => scan::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::Hook(args) => hook::run(&args),
+        Command::Install(args) => install::run(&args),
+        Command::Uninstall(args) => install::uninstall(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Baseline(args) => baseline::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -14,6 +14,14 @@ pub struct Gap {
     pub reason: String,
 }
 
+impl GapKind {
+    /// Whether the place of such a gap in a working tree or index is a path.
+    pub(crate) fn is_of_a_path(self) -> bool {
+        use GapKind::*;
+        matches!(self, Unreadable | Changed | Submodule | NestedRepository | Lfs | Size | Archive | Decoding | Unmerged)
+    }
+}
+
 impl Gap {
     /// A gap of this kind at this place.
     pub fn new(kind: GapKind, place: impl Into<BString>, reason: impl Into<String>) -> Self {

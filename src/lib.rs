@@ -47,6 +47,7 @@
 pub mod config;
 pub mod content;
 pub mod detect;
+pub mod doctor;
 mod error;
 pub mod finding;
 mod gap;

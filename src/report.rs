@@ -12,9 +12,18 @@ pub mod sarif;
 pub mod text;
 mod words;
 
-use std::io::{self, Write};
+use std::{
+    ffi::OsStr,
+    io::{self, Write},
+    path::Path,
+};
 
-use crate::{finding::Finding, gap::Gap};
+use bstr::{BString, ByteSlice, ByteVec};
+
+use crate::{
+    finding::{Finding, Place},
+    gap::Gap,
+};
 
 /// Everything a scan has to say. The formats are pure functions of it.
 #[derive(Debug, Clone)]
@@ -25,6 +34,47 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What triage set aside, in the same order; never counted as findings.
     pub suppressed: Vec<Finding>,
+}
+
+impl Report {
+    /// The same for somebody who stands in the folder `cwd`: the paths of files in the working tree, which
+    /// are from `root` everywhere else, become paths that can be opened from there. Both folders must be
+    /// absolute, with links resolved.
+    #[must_use]
+    pub fn seen_from(mut self, cwd: &Path, root: &Path) -> Report {
+        if cwd == root || !matches!(self.scan.mode, Mode::Worktree | Mode::Staged) {
+            return self;
+        }
+        let below: Option<Vec<BString>> = cwd.strip_prefix(root).ok().map(|path| path.iter().map(bytes).collect());
+        let before = bytes(root.strip_prefix(cwd).unwrap_or(root).as_os_str());
+        let turn = |path: &mut BString| {
+            if path.starts_with(b"/") || path.starts_with(b"../") {
+                return;
+            }
+            *path = match &below {
+                None => [&before, &b"/"[..], path].concat().into(),
+                Some(below) => {
+                    let parts: Vec<&[u8]> = path.split_str("/").collect();
+                    let shared = parts.iter().zip(below).take_while(|(a, b)| a == b).count();
+                    let up = std::iter::repeat_n(&b".."[..], below.len() - shared);
+                    bstr::join("/", up.chain(parts[shared..].iter().copied())).into()
+                }
+            };
+        };
+        for location in self.findings.iter_mut().chain(&mut self.suppressed).flat_map(|f| &mut f.locations) {
+            if matches!(location.place, Place::Content | Place::FileName) {
+                turn(&mut location.path);
+            }
+        }
+        for gap in self.scan.gaps.iter_mut().filter(|gap| gap.kind.is_of_a_path()) {
+            turn(&mut gap.place);
+        }
+        self
+    }
+}
+
+fn bytes(path: &OsStr) -> BString {
+    Vec::from_os_str_lossy(path).into_owned().into()
 }
 
 /// What was asked for and what was covered.
@@ -74,6 +124,8 @@ pub enum Mode {
     History,
     /// Standard input.
     Stdin,
+    /// The message of a commit that is being made.
+    Message,
 }
 
 impl Mode {
@@ -84,6 +136,7 @@ impl Mode {
             Mode::Staged => "staged",
             Mode::History => "history",
             Mode::Stdin => "stdin",
+            Mode::Message => "message",
         }
     }
 }
@@ -186,6 +239,8 @@ pub struct Options {
     pub category: Option<String>,
     /// The status the process will exit with (SARIF's `invocations`).
     pub exit_code: i32,
+    /// What the configuration tells people who meet a finding; shown in text.
+    pub advice: Option<String>,
 }
 
 /// Writes the report in a format.

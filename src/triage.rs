@@ -16,7 +16,7 @@ use std::{
     fmt,
 };
 
-use bstr::{BStr, BString};
+use bstr::{BStr, BString, ByteSlice};
 
 use self::allowlist::{List, Patterns, Subject};
 pub use self::{base::Base, baseline::Baseline, ignore_file::IgnoreFile};
@@ -26,6 +26,9 @@ use crate::{
     gap::Gap,
     rule::{Rule, Ruleset},
 };
+
+/// Files that list known findings by their hashes: keysift's and those of its peers.
+const LISTS: &[&str] = &[baseline::NAME, ".gitleaksignore", ".betterleaksignore", ".secrets.baseline"];
 
 /// Reads the content of a path, somewhere; `None` where there is none.
 pub struct Reader(Box<ReadPath>);
@@ -164,6 +167,9 @@ impl Triage {
 
     /// What becomes of a match in one place.
     pub fn judge(&self, candidate: &Candidate<'_>) -> Verdict {
+        if self.is_listed_hash(candidate) {
+            return Verdict::Drop("it is a hash in a list of known findings");
+        }
         let subject = Subject {
             secret: candidate.secret,
             matched: candidate.matched,
@@ -197,6 +203,24 @@ impl Triage {
             return Verdict::Suppress(Suppression { by: SuppressedBy::IgnoreFile, reason: None });
         }
         Verdict::Keep
+    }
+
+    /// Whether a match is one of the hashes by which a baseline or a peer's list knows findings: beside the
+    /// names of rules they look like the keys that those rules are about.
+    fn is_listed_hash(&self, candidate: &Candidate<'_>) -> bool {
+        let secret = candidate.secret;
+        let is_hash =
+            matches!(secret.len(), 32 | 40 | 64) && secret.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let named = |known: &&str| candidate.path.ends_with(known.as_bytes());
+        let own = || self.options.baseline.as_ref().is_some_and(|baseline| named(&baseline.name()));
+        if !is_hash || !(LISTS.iter().any(named) || own()) {
+            return false;
+        }
+        let line = candidate.lines.lines().find_map(|line| Some(&line[..line.find(secret)?]));
+        line.is_some_and(|before| {
+            before.is_empty()
+                || [":", "salt ", "\"hashed_secret\": \""].iter().any(|end| before.ends_with(end.as_bytes()))
+        })
     }
 
     /// Judges the whole report, after every match was judged, of a scan that covered what it was to cover.

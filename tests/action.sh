@@ -59,6 +59,12 @@ git -C "$origin" branch -q -D side
 git -C "$origin" checkout -q main
 commit "$origin" later.env 3
 main=$(git -C "$origin" rev-parse HEAD)
+git -C "$origin" checkout -q -b sly
+echo '*' >"$origin/.keysiftignore"
+git -C "$origin" add .keysiftignore
+commit "$origin" sly.env 4
+sly=$(git -C "$origin" rev-parse HEAD)
+git -C "$origin" checkout -q main
 url=file://$origin
 
 clone() { # NAME [ARGS]
@@ -85,6 +91,10 @@ expect 'pull request, one commit fetched: deepened' \
     1 1 'fetching 100 more' "$(checkout pr "$feature")" "${pull[@]}" "EVENT_HEAD=$feature"
 expect 'clean pull request of 130 commits, one commit fetched: deepened twice' \
     0 0 'fetching 1000 more' "$(checkout pr-long "$clean")" "${pull[@]}" "EVENT_HEAD=$clean"
+expect 'a pull request that ignores its own secret' 1 1 'sly.env' "$(checkout sly "$sly")" "${pull[@]}" "EVENT_HEAD=$sly"
+expect 'what it does to the policy is said' 1 1 'adds `*` to the ignore file' "$(checkout sly-text "$sly")" "${pull[@]}" "EVENT_HEAD=$sly" KEYSIFT_ANNOTATIONS=false
+expect 'the same, of its tree' 1 3 'sly.env' "$(checkout sly-tree "$sly")" "${pull[@]}" "EVENT_HEAD=$sly" KEYSIFT_SCAN=tree
+expect 'the same, allowed' 0 0 '' "$(checkout sly-allowed "$sly")" "${pull[@]}" "EVENT_HEAD=$sly" KEYSIFT_ARGS=--allow-policy-changes
 away=$(checkout away "$feature")
 git -C "$away" remote set-url origin "file://$world/gone"
 expect 'pull request, nothing can be fetched: an error that says what to do' \
@@ -102,8 +112,8 @@ expect 'first push of the default branch: all of it' \
 expect 'forced push: what was before is gone' \
     0 0 'is gone' "$full" "${push[@]}" EVENT_BEFORE=1111111111111111111111111111111111111111 "EVENT_AFTER=$clean" EVENT_REF=refs/heads/clean
 expect 'deleted branch' 0 0 'nothing to scan' "$full" "${push[@]}" "EVENT_BEFORE=$feature" "EVENT_AFTER=$zero" EVENT_REF=refs/heads/x
-expect 'schedule: the whole history, every branch' 1 3 'whole history' "$full" GITHUB_EVENT_NAME=schedule
-expect 'schedule, shallow: fetched first' 1 3 'whole history' "$(clone shallow --depth=1)" GITHUB_EVENT_NAME=schedule
+expect 'schedule: the whole history, every branch' 1 4 'whole history' "$full" GITHUB_EVENT_NAME=schedule
+expect 'schedule, shallow: fetched first' 1 4 'whole history' "$(clone shallow --depth=1)" GITHUB_EVENT_NAME=schedule
 lost=$(clone lost --depth=1 --branch clean)
 git -C "$lost" remote set-url origin "file://$world/gone"
 expect 'schedule, shallow, nothing can be fetched: not green' 3 0 'shallow' "$lost" GITHUB_EVENT_NAME=schedule KEYSIFT_ARGS='--skip-rule github-classic-pat --skip-rule generic-credential'

@@ -1,17 +1,24 @@
-//! `keysift baseline create|update|prune|show`: what is known, so that only what is new counts.
+//! `keysift baseline create|update|prune|import|show`: what is known, so that only what is new counts.
 
 use std::{
     io::Write,
     path::{Path, PathBuf},
 };
 
+use bstr::BStr;
 use clap::Subcommand;
 use keysift::{
     Error, Finding,
+    source::repository::{Environment, Repository},
     triage::baseline::{Baseline, Coverage, NAME, Note, Resolver, Use},
 };
 
-use super::{CLEAN, Done, scan};
+use super::{
+    CLEAN, Done,
+    policy::{Named, Policy, Wish},
+    revision::Files,
+    scan::{self, Ground, Known},
+};
 
 /// The flags of `keysift baseline`.
 #[derive(Debug, clap::Args)]
@@ -39,9 +46,8 @@ enum Command {
     },
     /// Show the entries
     Show {
-        /// The baseline
-        #[arg(default_value = NAME)]
-        file: PathBuf,
+        /// The baseline (default: the one of this repository)
+        file: Option<PathBuf>,
     },
 }
 
@@ -66,21 +72,21 @@ pub(crate) fn run(args: &Args) -> Done {
     let mut out = anstream::stdout().lock();
     match &args.command {
         Command::Create(make) => {
-            let path = make.path();
+            let (path, scan) = make.begin()?;
             if path.exists() {
                 return Err(Error::new(format!("{} is there already", path.display()))
                     .help("`keysift baseline update` adds what is new; delete the file to start again")
                     .into());
             }
-            let (findings, _) = make.findings()?;
+            let (findings, _) = scan()?;
             let baseline = Baseline::create(NAME, &findings, &make.note())?;
             baseline.write(&path)?;
             writeln!(out, "{}: {} known findings", path.display(), baseline.len())?;
         }
         Command::Update(make) => {
-            let path = make.path();
+            let (path, scan) = make.begin()?;
             let mut baseline = read(&path)?;
-            let (findings, usage) = make.findings()?;
+            let (findings, usage) = scan()?;
             let changes = baseline.update(&findings, &usage, &make.note())?;
             baseline.write(&path)?;
             writeln!(
@@ -93,9 +99,9 @@ pub(crate) fn run(args: &Args) -> Done {
             )?;
         }
         Command::Prune(make) => {
-            let path = make.path();
+            let (path, scan) = make.begin()?;
             let mut baseline = read(&path)?;
-            let (findings, usage) = make.findings()?;
+            let (findings, usage) = scan()?;
             let dropped = baseline.prune(&findings, &usage);
             baseline.write(&path)?;
             for (entry, _) in &dropped {
@@ -104,12 +110,14 @@ pub(crate) fn run(args: &Args) -> Done {
             writeln!(out, "{}: {} dropped, {} left", path.display(), dropped.len(), baseline.len())?;
         }
         Command::Import { from, make } => {
-            let path = make.path();
+            let (path, scan) = make.begin()?;
             let mut baseline = if path.exists() { Baseline::read(&path)? } else { Baseline::empty(NAME)? };
             let bytes =
                 std::fs::read(from).map_err(|e| Error::new(format!("cannot read {}", from.display())).because(e))?;
-            let (findings, _) = make.findings()?;
-            let resolver = Resolver { findings: &findings, read: None };
+            let files = Files::here()?;
+            let (findings, _) = scan()?;
+            let read = |commit: Option<&str>, path: &BStr| files.read(commit, path);
+            let resolver = Resolver { findings: &findings, read: Some(&read) };
             let imported = baseline.import(&bytes, &from.display().to_string(), resolver, &make.note())?;
             baseline.write(&path)?;
             for left in &imported.left {
@@ -118,7 +126,14 @@ pub(crate) fn run(args: &Args) -> Done {
             writeln!(out, "{}: {} entries from {}", path.display(), imported.added.len(), imported.what)?;
         }
         Command::Show { file } => {
-            let baseline = Baseline::read(file)?;
+            let own = || -> keysift::Result<PathBuf> {
+                let repository = Repository::discover(Path::new("."), &Environment::of_process())?;
+                let root = repository.as_ref().and_then(Repository::root).unwrap_or(Path::new("."));
+                let policy = Policy::of(repository.as_ref(), root, Named::default(), &Wish::default())?;
+                Ok(near(&root.join(policy.baseline_path())))
+            };
+            let file = file.clone().map_or_else(own, Ok)?;
+            let baseline = read(&file)?;
             for entry in baseline.entries() {
                 writeln!(out, "{}", entry.label())?;
             }
@@ -141,16 +156,29 @@ impl Make {
         Note { reason: self.reason.clone(), by: self.by.clone(), until: self.until }
     }
 
-    fn path(&self) -> PathBuf {
-        self.scan.output().cloned().unwrap_or_else(|| PathBuf::from(NAME))
+    /// Where the baseline is, and what runs the scan: what it finds without any baseline, and how the
+    /// baseline is used with it.
+    #[allow(clippy::type_complexity)]
+    fn begin(&self) -> keysift::Result<(PathBuf, impl FnOnce() -> keysift::Result<(Vec<Finding>, Use)> + '_)> {
+        let subject = self.scan.subject()?;
+        let ground = Ground::of(&subject, &self.scan.how, &Wish::default())?;
+        let path = match &self.scan.how.output.output {
+            Some(path) => path.clone(),
+            None => near(&ground.root.join(ground.policy.baseline_path())),
+        };
+        let scan = move || {
+            let usage = Use::default().with_rules(&ground.ruleset);
+            let coverage = subject.coverage(&ground.root);
+            let report = scan::make(ground, subject, &self.scan.how, Known::Found)?.report;
+            let coverage = if report.scan.is_complete() { coverage } else { Coverage::Part };
+            Ok((report.findings, Use { coverage, ..usage }))
+        };
+        Ok((path, scan))
     }
+}
 
-    /// What a scan finds without any baseline, and how the baseline is used with it.
-    fn findings(&self) -> keysift::Result<(Vec<Finding>, Use)> {
-        let report = scan::make_without_baseline(&self.scan)?;
-        let whole = report.scan.is_complete();
-        let coverage = if whole { self.scan.coverage() } else { Coverage::Part };
-        let usage = Use { coverage, ..Use::default() }.with_rules(&scan::ruleset(&self.scan)?);
-        Ok((report.findings, usage))
-    }
+/// A path as it is named from here, where it lies below.
+fn near(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_owned()
 }

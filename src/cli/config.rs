@@ -1,11 +1,14 @@
 //! `keysift config check|show`.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use keysift::{detect::Detector, rule::Ruleset};
 
-use super::{CLEAN, Done, setup};
+use super::{CLEAN, Done, policy::Policy};
 
 /// The flags of `keysift config`.
 #[derive(Debug, clap::Args)]
@@ -18,13 +21,13 @@ pub(crate) struct Args {
 enum Command {
     /// Read the configuration, compile its rules, and say what is wrong
     Check {
-        /// The file (default: .keysift.toml or .gitleaks.toml here)
+        /// The file (default: .keysift.toml or .gitleaks.toml at the root of the repository)
         #[arg(long, value_name = "FILE", env = "KEYSIFT_CONFIG")]
         config: Option<PathBuf>,
     },
     /// Show what the configuration comes to
     Show {
-        /// The file (default: .keysift.toml or .gitleaks.toml here)
+        /// The file (default: .keysift.toml or .gitleaks.toml at the root of the repository)
         #[arg(long, value_name = "FILE", env = "KEYSIFT_CONFIG")]
         config: Option<PathBuf>,
     },
@@ -33,7 +36,7 @@ enum Command {
 /// Runs `keysift config`.
 pub(crate) fn run(args: &Args) -> Done {
     let (Command::Check { config } | Command::Show { config }) = &args.command;
-    let config = setup::configuration(config.as_deref(), ".".as_ref())?;
+    let config = Policy::here(Path::new("."), config.as_deref())?.config;
     let mut out = anstream::stdout().lock();
     if matches!(args.command, Command::Show { .. }) {
         write!(out, "{}", config.show(Ruleset::builtin())?)?;

@@ -2,16 +2,12 @@
 
 use std::{fs, io::Write, path::PathBuf};
 
-use bstr::{BStr, ByteSlice};
+use bstr::BStr;
 use keysift::{
     Error,
     config::{
         self,
         migrate::{self, KNOWN},
-    },
-    source::{
-        oid::Oid,
-        repository::{Environment, Repository},
     },
     triage::{
         baseline::{self, Resolver},
@@ -19,7 +15,12 @@ use keysift::{
     },
 };
 
-use super::{CLEAN, Done, revision, scan};
+use super::{
+    CLEAN, Done,
+    policy::Wish,
+    revision::Files,
+    scan::{self, Ground, Known},
+};
 
 /// The flags of `keysift migrate`.
 #[derive(Debug, clap::Args)]
@@ -40,8 +41,8 @@ pub(crate) struct Args {
 
 /// Runs `keysift migrate`.
 pub(crate) fn run(args: &Args) -> Done {
-    let repository = Repository::discover(".".as_ref(), &Environment::of_process())?;
-    let root = repository.as_ref().and_then(Repository::root).map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let own = Files::here()?;
+    let root = &own.root;
     let mut names: Vec<(String, PathBuf)> =
         args.from.iter().map(|path| (path.display().to_string(), path.clone())).collect();
     if names.is_empty() {
@@ -59,15 +60,16 @@ pub(crate) fn run(args: &Args) -> Done {
         files.push((name, bytes));
     }
     // A configuration that cannot be used is no reason not to translate it.
-    let (findings, failed) = match scan::make_without_baseline(&args.scan) {
-        Ok(report) => (report.findings, None),
+    let scan = || -> keysift::Result<Vec<keysift::Finding>> {
+        let subject = args.scan.subject()?;
+        let ground = Ground::of(&subject, &args.scan.how, &Wish::default())?;
+        Ok(scan::make(ground, subject, &args.scan.how, Known::Found)?.report.findings)
+    };
+    let (findings, failed) = match scan() {
+        Ok(findings) => (findings, None),
         Err(error) => (Vec::new(), Some(error)),
     };
-    let read = |commit: Option<&str>, path: &BStr| match (commit, &repository) {
-        (Some(id), Some(repository)) => revision::file_at(repository, Oid::from_hex(id.as_bytes())?, path),
-        (Some(_), None) => None,
-        (None, _) => fs::read(root.join(path.to_path_lossy())).ok(),
-    };
+    let read = |commit: Option<&str>, path: &BStr| own.read(commit, path);
     let resolver = Resolver { findings: &findings, read: Some(&read) };
     let migrated = migrate::migrate(&files, resolver, &|path| fs::read_to_string(root.join(path)))?;
     let texts = [

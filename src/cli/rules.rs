@@ -1,6 +1,10 @@
 //! `keysift rules list|show|test`.
 
-use std::{io::Write, time::Instant};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clap::Subcommand;
 use keysift::{
@@ -9,7 +13,7 @@ use keysift::{
     triage::{self, Candidate, Triage, Verdict},
 };
 
-use super::{CLEAN, Done, FINDINGS, setup};
+use super::{CLEAN, Done, FINDINGS, policy::Policy, setup};
 
 /// How many times each template is filled.
 const ROUNDS: u64 = 8;
@@ -26,14 +30,14 @@ enum Command {
     /// One line a rule
     List {
         #[command(flatten)]
-        rules: setup::RuleFlags,
+        rules: Rules,
     },
     /// One rule, whole
     Show {
         /// Its id
         id: String,
         #[command(flatten)]
-        rules: setup::RuleFlags,
+        rules: Rules,
     },
     /// Run the examples and counter-examples of rules through the detector, and report what each rule costs
     Test {
@@ -42,11 +46,28 @@ enum Command {
     },
 }
 
+/// Which rules: those of the configuration, and what flags make of them.
+#[derive(Debug, clap::Args)]
+struct Rules {
+    /// The configuration (default: .keysift.toml or .gitleaks.toml at the root of the repository)
+    #[arg(long, value_name = "FILE", env = "KEYSIFT_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: setup::RuleFlags,
+}
+
+impl Rules {
+    fn active(&self) -> keysift::Result<Ruleset> {
+        let policy = Policy::here(Path::new("."), self.config.as_deref())?;
+        self.flags.apply(policy.config.ruleset(with_examples()?)?.0)
+    }
+}
+
 /// Runs `keysift rules`.
 pub(crate) fn run(args: &Args) -> Done {
     match &args.command {
-        Command::List { rules } => list(&rules.apply(with_examples()?)?),
-        Command::Show { id, rules } => show(&rules.apply(with_examples()?)?, id),
+        Command::List { rules } => list(&rules.active()?),
+        Command::Show { id, rules } => show(&rules.active()?, id),
         Command::Test { rules } => {
             let all = rules.apply(with_examples()?)?;
             let mut own = all.clone();

@@ -7,6 +7,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use bstr::BString;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keysift::{
@@ -18,14 +19,19 @@ use keysift::{
     source::{
         history::{self, History},
         index::Index,
+        oid::Oid,
         repository::{Environment, Repository},
         stdin::Stdin,
         worktree::Worktree,
     },
-    triage::{self, Triage, baseline::Coverage},
+    triage::{Triage, baseline::Coverage},
 };
 
-use super::{CLEAN, Done, FINDINGS, INCOMPLETE, INTERRUPTED, setup};
+use super::{
+    CLEAN, Done, FINDINGS, INCOMPLETE, INTERRUPTED,
+    policy::{Named, Policy, Wish},
+    setup,
+};
 
 /// Set by Ctrl-C.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -33,6 +39,15 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// The flags of `keysift scan`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    pub(super) how: How,
+}
+
+/// What is scanned.
+#[derive(Debug, clap::Args)]
+struct What {
     /// Files and folders (default: the current one); with --history revisions and ranges, after the
     /// folder of the repository if it is another one
     #[arg(value_name = "PATH|REV", allow_hyphen_values = false)]
@@ -55,29 +70,34 @@ pub(crate) struct Args {
     /// Leave commit and tag messages, authors and names of refs out
     #[arg(long, requires = "history")]
     no_messages: bool,
+}
+
+/// How it is scanned and reported.
+#[derive(Debug, clap::Args)]
+pub(super) struct How {
     #[command(flatten)]
-    output: OutputFlags,
+    pub(super) output: OutputFlags,
     #[command(flatten)]
-    rules: setup::RuleFlags,
+    pub(super) rules: setup::RuleFlags,
     #[command(flatten)]
     limits: LimitFlags,
 }
 
 /// How the report is written.
 #[derive(Debug, clap::Args)]
-struct OutputFlags {
+pub(super) struct OutputFlags {
     /// The format of the report
     #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = format)]
-    format: Format,
+    pub(super) format: Format,
     /// Write the report to this file
     #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    pub(super) output: Option<PathBuf>,
     /// Show the values (text and JSON only)
     #[arg(long)]
     show_secrets: bool,
     /// End with status 0 even where there are findings
     #[arg(long)]
-    exit_zero: bool,
+    pub(super) exit_zero: bool,
     /// The category of a SARIF report
     #[arg(long, value_name = "NAME")]
     category: Option<String>,
@@ -89,10 +109,10 @@ struct OutputFlags {
     no_progress: bool,
     /// Say nothing where there is nothing to say
     #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// All locations, and remarks on how it went
     #[arg(short, long)]
-    verbose: bool,
+    pub(super) verbose: bool,
 }
 
 /// What is looked at and shown.
@@ -113,6 +133,13 @@ struct LimitFlags {
     /// Comments in the source set nothing aside
     #[arg(long)]
     no_inline: bool,
+    /// Let configuration, ignore file, baseline and comments count only as they stand in this revision
+    /// (default: the target branch, in pull requests of GitHub and merge requests of GitLab)
+    #[arg(long, value_name = "REV")]
+    policy_from: Option<String>,
+    /// Let what a change does to them count at once
+    #[arg(long)]
+    allow_policy_changes: bool,
     /// Leave files above this size out, as a gap (bytes; default: no limit)
     #[arg(long, value_name = "BYTES")]
     max_size: Option<u64>,
@@ -164,42 +191,182 @@ fn gap_kind(name: &str) -> Result<GapKind, String> {
 
 /// Runs `keysift scan`.
 pub(crate) fn run(args: &Args) -> Done {
-    let report = make(args, true)?;
-    let code = status(&report, args.output.exit_zero);
-    write(&report, &args.output, code)?;
+    let subject = args.subject()?;
+    let limits = &args.how.limits;
+    let wish = Wish::new(limits.policy_from.as_deref(), limits.allow_policy_changes);
+    let ground = Ground::of(&subject, &args.how, &wish)?;
+    let made = make(ground, subject, &args.how, Known::SetAside)?;
+    let code = status(&made.report, args.how.output.exit_zero);
+    write(made, &args.how.output, code)?;
     Ok(code)
 }
 
-/// Scans as `keysift scan` does, but no baseline sets anything aside.
-pub(super) fn make_without_baseline(args: &Args) -> Result<Report> {
-    make(args, false)
+/// What a run looks at.
+#[derive(Debug)]
+pub(super) enum Subject {
+    /// Files and folders.
+    Files(Vec<PathBuf>),
+    /// The index against HEAD.
+    Staged,
+    /// The history of the repository at a path.
+    History { at: PathBuf, options: history::Options },
+    /// Standard input, by this name.
+    Stdin(String),
+    /// The message of a commit that is being made.
+    Message(Vec<u8>),
 }
 
-/// The rules that a scan with these flags has, with the configuration that stands here.
-pub(super) fn ruleset(args: &Args) -> Result<Ruleset> {
-    let config = setup::configuration(args.limits.config.as_deref(), Path::new("."))?;
-    args.rules.apply(config.ruleset(Ruleset::builtin())?.0)
-}
-
-impl Args {
-    /// The file that `--output` names.
-    pub(super) fn output(&self) -> Option<&PathBuf> {
-        self.output.output.as_ref()
+impl Subject {
+    /// The history of the repository here.
+    pub(super) fn commits(revs: Vec<String>) -> Subject {
+        Subject::History { at: PathBuf::from("."), options: history::Options { revs, ..history::Options::default() } }
     }
 
-    /// What a scan with these flags looks at.
-    pub(super) fn coverage(&self) -> Coverage {
-        match (self.staged || self.stdin, self.history) {
-            (true, _) => Coverage::Part,
-            (_, true) if self.what.is_empty() && !self.no_messages => Coverage::History,
-            (_, false) if self.what.iter().all(|p| p == ".") => Coverage::Tree { below: Vec::new() },
+    fn mode(&self) -> Mode {
+        match self {
+            Subject::Files(_) => Mode::Worktree,
+            Subject::Staged => Mode::Staged,
+            Subject::History { .. } => Mode::History,
+            Subject::Stdin(_) => Mode::Stdin,
+            Subject::Message(_) => Mode::Message,
+        }
+    }
+
+    /// What is looked at all of, seen from the root.
+    pub(super) fn coverage(&self, root: &Path) -> Coverage {
+        match self {
+            Subject::History { options, .. } if options.revs.is_empty() && options.messages => Coverage::History,
+            Subject::Files(paths) => {
+                let real = |path: &Path| fs::canonicalize(path).ok();
+                let root = real(root);
+                let inside = |path: &PathBuf| {
+                    let path = real(path)?;
+                    let below = path.strip_prefix(root.as_ref()?).ok()?;
+                    Some(BString::from(below.to_string_lossy().replace('\\', "/")))
+                };
+                match paths.iter().map(inside).collect::<Option<Vec<_>>>() {
+                    Some(below) if below.iter().any(|path| path.is_empty()) => Coverage::Tree { below: Vec::new() },
+                    Some(below) => Coverage::Tree { below },
+                    None => Coverage::Part,
+                }
+            }
             _ => Coverage::Part,
         }
     }
 }
 
+impl Args {
+    /// What a scan with these flags looks at.
+    pub(super) fn subject(&self) -> Result<Subject> {
+        let What { what, staged, history, stdin, .. } = &self.what;
+        match (staged, history, stdin) {
+            (true, ..) if !what.is_empty() => Err(Error::new("--staged takes no paths")
+                .help("run it in the repository: it scans what the next commit would add")),
+            (true, ..) => Ok(Subject::Staged),
+            (_, true, _) => {
+                // `--history FOLDER` names another repository, unless FOLDER is a revision of this one.
+                let (at, revs) = match what.split_first() {
+                    Some((path, rest)) if Path::new(path).is_dir() && !is_revision(path) => (path.as_str(), rest),
+                    _ => (".", &what[..]),
+                };
+                let options = history::Options {
+                    revs: revs.to_vec(),
+                    messages: !self.what.no_messages,
+                    unreachable: self.what.unreachable,
+                };
+                Ok(Subject::History { at: PathBuf::from(at), options })
+            }
+            (.., true) => Ok(Subject::Stdin(self.what.stdin_path.clone())),
+            _ if what.is_empty() => Ok(Subject::Files(vec![PathBuf::from(".")])),
+            _ => Ok(Subject::Files(what.iter().map(PathBuf::from).collect())),
+        }
+    }
+}
+
+/// What a run stands on: the repository or folder, the rules, and what sets findings aside there.
+pub(super) struct Ground {
+    environment: Environment,
+    /// The repository, if there is one.
+    pub(super) repository: Option<Repository>,
+    /// What paths are from.
+    pub(super) root: PathBuf,
+    /// What sets findings aside.
+    pub(super) policy: Policy,
+    /// The active rules.
+    pub(super) ruleset: Ruleset,
+    remarks: Vec<String>,
+}
+
+impl Ground {
+    /// The ground of a run over this subject.
+    pub(super) fn of(subject: &Subject, how: &How, wish: &Wish) -> Result<Ground> {
+        let place = match subject {
+            Subject::Files(paths) => paths.first().map_or(Path::new("."), PathBuf::as_path),
+            Subject::History { at, .. } => at,
+            _ => Path::new("."),
+        };
+        let environment = Environment::of_process();
+        let repository = if place.exists() { Repository::discover(place, &environment)? } else { None };
+        let root = match (&repository, subject) {
+            (Some(repository), _) => repository.root().unwrap_or_else(|| repository.git_dir()).to_owned(),
+            // One folder that was named is the root of its own.
+            (None, Subject::Files(paths)) if paths.len() == 1 && place.is_dir() => place.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let policy = Policy::of(repository.as_ref(), &root, how.limits.named(), wish)?;
+        Ground::with(environment, repository, root, policy, how)
+    }
+
+    /// The ground of commits that are being pushed to the repository here: the policy is that of `base`.
+    pub(super) fn of_push(base: Option<Oid>, now: Oid, label: &str, how: &How) -> Result<Ground> {
+        let environment = Environment::of_process();
+        let repository = Repository::discover(Path::new("."), &environment)?.ok_or_else(not_a_repository)?;
+        let root = repository.root().unwrap_or_else(|| repository.git_dir()).to_owned();
+        let allow = how.limits.allow_policy_changes;
+        let policy = Policy::of_push(&repository, base, now, label, how.limits.named(), allow)?;
+        Ground::with(environment, Some(repository), root, policy, how)
+    }
+
+    fn with(
+        environment: Environment,
+        repository: Option<Repository>,
+        root: PathBuf,
+        policy: Policy,
+        how: &How,
+    ) -> Result<Ground> {
+        let (ruleset, mut remarks) = policy.config.ruleset(Ruleset::builtin())?;
+        let ruleset = how.rules.apply(ruleset)?;
+        remarks.extend(policy.remarks.iter().cloned());
+        remarks.extend(repository.as_ref().and_then(Repository::remark));
+        Ok(Ground { environment, repository, root, policy, ruleset, remarks })
+    }
+}
+
+impl LimitFlags {
+    fn named(&self) -> Named<'_> {
+        Named { config: self.config.as_deref(), baseline: self.baseline.as_deref() }
+    }
+}
+
+/// What becomes of findings that the baseline knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// They are set aside.
+    SetAside,
+    /// They are findings like any other.
+    Found,
+}
+
+/// A report, and what its reader is told besides.
+pub(super) struct Made {
+    pub(super) report: Report,
+    /// What paths are from.
+    root: PathBuf,
+    advice: Option<String>,
+}
+
 /// The status that a report ends with.
-fn status(report: &Report, exit_zero: bool) -> u8 {
+pub(super) fn status(report: &Report, exit_zero: bool) -> u8 {
     let interrupted = report.scan.gaps.iter().any(|g| g.kind == GapKind::Interrupted);
     match (report.findings.is_empty(), report.scan.is_complete()) {
         _ if interrupted => INTERRUPTED,
@@ -209,113 +376,69 @@ fn status(report: &Report, exit_zero: bool) -> u8 {
     }
 }
 
-fn make(args: &Args, known: bool) -> Result<Report> {
+/// Scans.
+pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) -> Result<Made> {
     // A second handler cannot be set; then somebody else looks after Ctrl-C.
     let _ = ctrlc::set_handler(|| STOP.store(true, Ordering::Relaxed));
-    if let Some(jobs) = args.limits.jobs {
+    let limits = &how.limits;
+    if let Some(jobs) = limits.jobs {
         if jobs == 0 {
             return Err(Error::new("--jobs 0").because("there must be at least one thread"));
         }
         let _ = rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global();
     }
-    let environment = Environment::of_process();
-    let mode = match (args.staged, args.history, args.stdin) {
-        (true, ..) => Mode::Staged,
-        (_, true, _) => Mode::History,
-        (.., true) => Mode::Stdin,
-        _ => Mode::Worktree,
-    };
-    if mode == Mode::Staged && !args.what.is_empty() {
-        return Err(Error::new("--staged takes no paths")
-            .help("run it in the repository: it scans what the next commit would add"));
-    }
-    let (start, revisions) = match (mode, args.what.split_first()) {
-        (Mode::Worktree, Some((path, _))) => (Path::new(path), &[][..]),
-        // `--history FOLDER` names another repository, unless FOLDER is a revision of this one.
-        (Mode::History, Some((path, rest))) if Path::new(path).is_dir() && !is_revision(path, &environment) => {
-            (Path::new(path), rest)
-        }
-        (_, _) => (Path::new("."), &args.what[..]),
-    };
-    let repository = match mode {
-        Mode::Worktree if !start.exists() => None,
-        _ => Repository::discover(start, &environment)?,
-    };
-    let root = match &repository {
-        Some(repository) => repository.root().unwrap_or_else(|| repository.git_dir()).to_owned(),
-        None if start.is_dir() => start.to_owned(),
-        None => PathBuf::from("."),
-    };
-    let config = setup::configuration(args.limits.config.as_deref(), &root)?;
-    let (ruleset, mut remarks) = config.ruleset(Ruleset::builtin())?;
-    let ruleset = args.rules.apply(ruleset)?;
+    let mode = subject.mode();
+    let Ground { environment, repository, root, policy, ruleset, remarks } = ground;
+    let config = policy.config.clone();
     let detector = Detector::new(&ruleset)?;
-    let options = setup::triage_options(
-        &config,
-        &root,
-        args.limits.baseline.as_deref(),
-        !args.limits.no_inline,
-        args.coverage(),
-    )?;
-    let options = if known { options } else { triage::Options { baseline: None, ..options } };
+    let options = policy.triage(!limits.no_inline, known == Known::SetAside, subject.coverage(&root));
     let triage = Triage::new(&ruleset, options)?;
-    remarks.extend(repository.as_ref().and_then(Repository::remark));
-    let max_size = args.limits.max_size.or(config.max_size);
-    let level = args.limits.min_confidence.map(Into::into).or(config.min_confidence);
-    let bar = progress_bar(args);
+    let max_size = limits.max_size.or(config.max_size);
+    let level = limits.min_confidence.map(Into::into).or(config.min_confidence);
+    let bar = progress_bar(mode, &how.output);
     let progress = |done: u64, total: u64| {
         bar.set_length(total);
         bar.set_position(done);
     };
     let settings = Settings {
         min_confidence: level.unwrap_or(keysift::detect::DEFAULT_CONFIDENCE),
-        allow_gaps: args.limits.allow_gaps.iter().chain(&config.allow_gaps).copied().collect(),
+        allow_gaps: limits.allow_gaps.iter().chain(&config.allow_gaps).copied().collect(),
         stop: &STOP,
         progress: &progress,
         rules_hash: ruleset.hash(),
         repository: repository.as_ref().map(describe),
         remarks,
-        verbose: args.output.verbose,
+        verbose: how.output.verbose,
     };
-    let report = match mode {
-        Mode::Stdin => {
-            scan::scan(mode, &Stdin::new(io::stdin(), args.stdin_path.clone()), &detector, &triage, settings)
-        }
-        Mode::Staged => {
+    let report = match subject {
+        Subject::Stdin(name) => scan::scan(mode, &Stdin::new(io::stdin(), name), &detector, &triage, settings),
+        Subject::Message(text) => scan::scan(mode, &Stdin::message(&text[..]), &detector, &triage, settings),
+        Subject::Staged => {
             let repository = repository.ok_or_else(not_a_repository)?;
             scan::scan(mode, &Index::new(&repository, max_size), &detector, &triage, settings)
         }
-        Mode::History => {
+        Subject::History { options, .. } => {
             let repository = repository.ok_or_else(not_a_repository)?;
-            let options = history::Options {
-                revs: revisions.to_vec(),
-                messages: !args.no_messages,
-                unreachable: args.unreachable,
-            };
-            let history = History::open(&repository, options)?;
+            let messages = options.messages && config.messages.unwrap_or(true);
+            let history = History::open(&repository, history::Options { messages, ..options })?;
             scan::scan_history(&history, &detector, &triage, settings)
         }
-        Mode::Worktree => {
-            let paths = if args.what.is_empty() {
-                vec![PathBuf::from(".")]
-            } else {
-                args.what.iter().map(PathBuf::from).collect()
-            };
-            let worktree = Worktree::new(paths, environment, max_size);
+        Subject::Files(paths) => {
+            let worktree = Worktree::new(paths, environment, max_size).from_root(&root);
             scan::scan(mode, &worktree, &detector, &triage, settings)
         }
     }?;
     bar.finish_and_clear();
-    Ok(report)
+    Ok(Made { report, root, advice: config.advice })
 }
 
 /// Whether the repository here knows this as a revision.
-fn is_revision(name: &str, environment: &Environment) -> bool {
-    let here = Repository::discover(Path::new("."), environment);
+fn is_revision(name: &str) -> bool {
+    let here = Repository::discover(Path::new("."), &Environment::of_process());
     matches!(here, Ok(Some(repository)) if repository.resolve(&[name]).is_ok())
 }
 
-fn not_a_repository() -> Error {
+pub(super) fn not_a_repository() -> Error {
     Error::new("this is not a git repository").help("run it inside one, or scan a folder with `keysift scan PATH`")
 }
 
@@ -329,25 +452,33 @@ fn describe(repository: &Repository) -> report::Repository {
 }
 
 /// A bar on standard error: only on a terminal, and not where nobody watches.
-fn progress_bar(args: &Args) -> ProgressBar {
+fn progress_bar(mode: Mode, flags: &OutputFlags) -> ProgressBar {
     let watched =
         io::stderr().is_terminal() && std::env::var_os("CI").is_none() && std::env::var_os("PRE_COMMIT").is_none();
-    if !watched || args.output.no_progress || args.output.quiet || !args.history {
+    if !watched || flags.no_progress || flags.quiet || mode != Mode::History {
         return ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     }
     let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} objects, {eta} left");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-fn write(report: &Report, flags: &OutputFlags, code: u8) -> Result<(), super::Failure> {
+/// Writes a report as the flags say.
+pub(super) fn write(made: Made, flags: &OutputFlags, code: u8) -> Result<(), super::Failure> {
+    let Made { mut report, root, advice } = made;
     if flags.quiet && flags.format == Format::Text && report.findings.is_empty() && report.scan.is_complete() {
         return Ok(());
+    }
+    if flags.format == Format::Text
+        && let (Ok(cwd), Ok(root)) = (fs::canonicalize("."), fs::canonicalize(root))
+    {
+        report = report.seen_from(&cwd, &root);
     }
     let options = report::Options {
         show_secrets: flags.show_secrets,
         verbose: flags.verbose,
         category: flags.category.clone(),
         exit_code: i32::from(code),
+        advice,
     };
     match &flags.output {
         None => {
@@ -357,13 +488,13 @@ fn write(report: &Report, flags: &OutputFlags, code: u8) -> Result<(), super::Fa
                 Color::Never => anstream::ColorChoice::Never,
             };
             let mut out = anstream::AutoStream::new(io::stdout().lock(), choice);
-            report::write(report, flags.format, &options, &mut out)?;
+            report::write(&report, flags.format, &options, &mut out)?;
             Ok(out.flush()?)
         }
         Some(path) => {
             let fail = |e: io::Error| Error::new(format!("cannot write {}", path.display())).because(e);
             let mut bytes = Vec::new();
-            report::write(report, flags.format, &options, &mut anstream::StripStream::new(&mut bytes))?;
+            report::write(&report, flags.format, &options, &mut anstream::StripStream::new(&mut bytes))?;
             if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
                 // A pipe or device cannot be replaced.
                 return Ok(fs::write(path, bytes).map_err(fail)?);

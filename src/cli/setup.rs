@@ -1,71 +1,11 @@
-//! From flags and files to the active rules: what every command that detects needs.
+//! From flags to the active rules: what every command that detects needs.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use keysift::{
-    Error, Result,
-    config::Config,
-    detect::Detector,
-    rule::Ruleset,
-    triage::{self, IgnoreFile, baseline},
-};
-
-/// The ignore file at the root.
-const IGNORE_FILE: &str = ".keysiftignore";
-
-/// The configuration for a root: the named file, or the one that stands there, or none.
-pub(crate) fn configuration(named: Option<&Path>, root: &Path) -> Result<Config> {
-    match named {
-        Some(path) => Config::read(path, root),
-        None => Ok(Config::find(root)?.unwrap_or_else(Config::none)),
-    }
-}
-
-/// What sets findings aside: comments, the ignore file, the baseline.
-pub(crate) fn triage_options(
-    config: &Config,
-    root: &Path,
-    baseline: Option<&Path>,
-    inline: bool,
-    coverage: baseline::Coverage,
-) -> Result<triage::Options> {
-    let path = root.join(IGNORE_FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(e) => return Err(Error::new(format!("cannot read {}", path.display())).because(e)),
-    };
-    let exclude = config.exclude.join("\n");
-    let ignore = IgnoreFile::parse([(IGNORE_FILE, text.as_str()), (config.name.as_str(), exclude.as_str())])?;
-    let own = root.join(config.baseline.as_deref().unwrap_or(baseline::NAME));
-    let known = match baseline {
-        Some(path) => Some(baseline::Baseline::read(path)?),
-        None if config.baseline.is_some() || own.exists() => Some(baseline::Baseline::read(&own)?),
-        None => None,
-    };
-    let mut usage = baseline::Use { coverage, ..baseline::Use::default() };
-    if let Some(scope) = config.baseline_scope {
-        usage.scope = scope;
-    }
-    let root = root.to_owned();
-    usage.now = Some(triage::Reader::new(move |path| {
-        use bstr::ByteSlice;
-        fs::read(root.join(path.to_path_lossy())).ok()
-    }));
-    Ok(triage::Options {
-        inline: inline && config.inline.unwrap_or(true),
-        ignore: (!ignore.is_empty()).then_some(ignore),
-        baseline: known,
-        usage,
-        ..triage::Options::default()
-    })
-}
+use keysift::{Error, Result, detect::Detector, rule::Ruleset};
 
 /// The flags that choose rules.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct RuleFlags {
     /// Add the rules of this file (keysift's or gitleaks' format)
     #[arg(long, value_name = "FILE")]

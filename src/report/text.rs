@@ -89,6 +89,9 @@ impl Page<'_> {
         for (rule, secret) in &finding.partners {
             parts.push(format!("with {} {}", Safe(rule.as_bytes()), self.secret(secret)));
         }
+        if finding.locations.len() > 1 {
+            parts.push(format!("in {}", words::count(finding.locations.len(), "place")));
+        }
         if self.options.verbose {
             parts.push(format!("entropy {:.1}", finding.entropy));
             parts.push(format!("fingerprint {}", finding.fingerprint.as_str()));
@@ -161,6 +164,11 @@ impl Page<'_> {
             writeln!(self.out, "{BOLD}What to do{BOLD:#}")?;
             for (i, step) in words::remedy(self.report).iter().enumerate() {
                 writeln!(self.out, "  {}. {step}", i + 1)?;
+            }
+            if let Some(advice) = &self.options.advice {
+                for line in advice.trim().lines() {
+                    writeln!(self.out, "  {}", Safe(line.as_bytes()))?;
+                }
             }
             writeln!(self.out)?;
             let (found, by) = (words::count(findings.len(), "secret"), words::by_severity(findings));

@@ -66,6 +66,7 @@ pub(super) fn covered(scan: &Scan) -> String {
         parts.push(match scan.mode {
             Mode::Staged => count(covered.files as usize, "staged file"),
             Mode::Stdin => "standard input".to_owned(),
+            Mode::Message => "the message".to_owned(),
             _ => count(covered.files as usize, "file"),
         });
     }
@@ -206,6 +207,7 @@ pub(super) fn remedy(report: &Report) -> Vec<String> {
         Mode::Staged => {
             vec!["take the secrets out of the files and stage them again: nothing is committed yet".to_owned()]
         }
+        Mode::Message => vec!["take the secrets out of the message: nothing is committed yet".to_owned()],
         Mode::Stdin => vec![revoke],
         Mode::Worktree => vec![
             revoke,
@@ -217,11 +219,7 @@ pub(super) fn remedy(report: &Report) -> Vec<String> {
             if places().any(|l| l.in_head == Some(true)) {
                 steps.push("take out what is still in HEAD".to_owned());
             }
-            if places().any(|l| l.pushed == Some(false)) {
-                steps.push(
-                    "not pushed yet: rewrite those commits with `git commit --amend` or `git rebase -i`".to_owned(),
-                );
-            }
+            steps.extend(drop_from_last_commits(report));
             if places().any(|l| l.pushed != Some(false) && !l.unreachable) {
                 steps.push(
                     "pushed: `keysift scan --history --format replace-text -o FILE`, then `git filter-repo \
@@ -242,6 +240,33 @@ pub(super) fn remedy(report: &Report) -> Vec<String> {
             steps
         }
     }
+}
+
+/// What to do about commits that nobody else has yet: which they are, and how they are rewritten.
+fn drop_from_last_commits(report: &Report) -> Option<String> {
+    let places = report.findings.iter().flat_map(|f| &f.locations);
+    let mut commits: Vec<(jiff::Timestamp, &str)> = places
+        .filter(|l| l.pushed == Some(false))
+        .filter_map(|l| l.commit.as_ref())
+        .map(|c| (c.date.parse().unwrap_or_default(), c.id.as_str()))
+        .collect();
+    commits.sort_unstable();
+    commits.dedup();
+    let (_, first) = commits.first()?;
+    let first = short(first);
+    let head = report.scan.repository.as_ref().and_then(|r| r.head.as_deref());
+    if let ([(_, only)], Some(head)) = (&commits[..], head)
+        && *only == head
+    {
+        return Some(
+            "not pushed, and in the last commit: take it out of the files, `git commit -a --amend`".to_owned(),
+        );
+    }
+    Some(format!(
+        "not pushed: `git rebase -i {first}^`, mark `edit` at {}, take it out there, `git commit -a --amend`, \
+         `git rebase --continue`",
+        if commits.len() == 1 { first.to_owned() } else { format!("{first} and the other commits above") }
+    ))
 }
 
 /// Gaps in groups of one kind, in the order of [`GapKind::ALL`].

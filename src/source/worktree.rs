@@ -52,6 +52,7 @@ const LARGEST_KEPT: usize = 8 << 20;
 /// The files below some paths.
 pub struct Worktree {
     paths: Vec<PathBuf>,
+    root: PathBuf,
     environment: Environment,
     max_size: Option<u64>,
 }
@@ -61,7 +62,15 @@ impl Worktree {
     /// directory. Larger files than `max_size` become gaps.
     pub fn new(paths: Vec<PathBuf>, environment: Environment, max_size: Option<u64>) -> Self {
         let paths = if paths.is_empty() { vec![PathBuf::from(".")] } else { paths };
-        Worktree { paths, environment, max_size }
+        Worktree { paths, root: environment.cwd.clone(), environment, max_size }
+    }
+
+    /// The same, with paths shown from this folder instead of the current one. What lies outside of it is
+    /// shown as the user named it.
+    #[must_use]
+    pub fn from_root(mut self, root: impl Into<PathBuf>) -> Self {
+        self.root = root.into();
+        self
     }
 }
 
@@ -77,7 +86,7 @@ struct Tree {
 struct Visit {
     /// What opens it.
     path: PathBuf,
-    /// What is shown before the names in it: its path as the user gave it, with a slash.
+    /// What is shown before the names in it: its path from the root, with a slash.
     shown: BString,
     /// What is known of the repository; `None` outside of one.
     inside: Option<Inside>,
@@ -107,16 +116,17 @@ struct Walk<'a> {
     saw_file: AtomicBool,
 }
 
-/// What a user's path is.
+/// What a user's path is, and how it is shown.
 enum Start {
-    File,
-    Folder(PathBuf),
+    File { shown: BString },
+    Folder { real: PathBuf, shown: BString },
 }
 
 impl Source for Worktree {
     fn for_each(&self, sink: &dyn Sink) -> Result<()> {
         let mut starts = Vec::with_capacity(self.paths.len());
         let mut named = HashSet::new();
+        let base = fs::canonicalize(self.environment.cwd.join(&self.root)).unwrap_or_else(|_| self.root.clone());
         for path in &self.paths {
             let absolute = self.environment.cwd.join(path);
             let found = fs::metadata(&absolute).map_err(|e| {
@@ -124,12 +134,22 @@ impl Source for Worktree {
                     .because(e)
                     .help("name files and folders that exist")
             })?;
-            let real = fs::canonicalize(&absolute).unwrap_or(absolute);
+            let real = fs::canonicalize(&absolute).unwrap_or_else(|_| absolute.clone());
             if named.insert(real.clone()) {
-                starts.push((path, if found.is_dir() { Start::Folder(real) } else { Start::File }));
+                let start = if found.is_dir() {
+                    Start::Folder { shown: shown(path, &real, &base), real }
+                } else {
+                    // A link is shown by its own name.
+                    let folder = absolute.parent().and_then(|folder| fs::canonicalize(folder).ok());
+                    let own = folder.zip(absolute.file_name()).map(|(folder, name)| folder.join(name));
+                    let mut shown = shown(path, own.as_deref().unwrap_or(&real), &base);
+                    shown.pop();
+                    Start::File { shown }
+                };
+                starts.push((path, start));
             }
         }
-        let several = starts.len() > 1 && starts.iter().any(|(_, s)| matches!(s, Start::Folder(_)));
+        let several = starts.len() > 1 && starts.iter().any(|(_, s)| matches!(s, Start::Folder { .. }));
         let walk = Walk {
             sink,
             environment: &self.environment,
@@ -142,8 +162,8 @@ impl Source for Worktree {
         let mut files = Vec::new();
         for (path, start) in starts {
             match start {
-                Start::File => files.push(path),
-                Start::Folder(real) => visits.extend(self.visit_of(path, &real, &mut trees, sink)?),
+                Start::File { shown } => files.push((path, shown)),
+                Start::Folder { real, shown } => visits.extend(self.visit_of(path, &real, shown, &mut trees, sink)?),
             }
         }
         rayon::scope(|scope| {
@@ -152,7 +172,7 @@ impl Source for Worktree {
                 scope.spawn(move |scope| walk.folder(scope, visit));
             }
             for files in files.chunks(BATCH) {
-                scope.spawn(move |_| files.iter().for_each(|path| walk.named_file(path)));
+                scope.spawn(move |_| files.iter().for_each(|(path, shown)| walk.named_file(path, shown)));
             }
         });
         if !walk.saw_file.into_inner() && !sink.is_stopped() {
@@ -169,11 +189,11 @@ impl Worktree {
         &self,
         path: &Path,
         real: &Path,
+        shown: BString,
         trees: &mut HashMap<PathBuf, Arc<Tree>>,
         sink: &dyn Sink,
     ) -> Result<Option<Visit>> {
-        let mut visit =
-            Visit { path: self.environment.cwd.join(path), shown: shown(path), inside: None, is_root: true };
+        let mut visit = Visit { path: self.environment.cwd.join(path), shown, inside: None, is_root: true };
         let Some(repo) = Repository::discover(real, &self.environment)? else {
             // Not the root of anything: a `.git` found here is one that git does not take for a repository.
             return Ok(Some(visit));
@@ -243,9 +263,10 @@ impl Tree {
     }
 }
 
-/// What is shown before the names in a folder that the user named.
-fn shown(path: &Path) -> BString {
-    let mut shown = bytes_of(path);
+/// What is shown before the names in a folder that the user named: its path from the root, or else as it was
+/// named; with a slash.
+fn shown(path: &Path, real: &Path, root: &Path) -> BString {
+    let mut shown = bytes_of(real.strip_prefix(root).unwrap_or(path));
     while let Some(rest) = shown.strip_prefix(b"./") {
         shown = rest.trim_start_with(|c| c == '/').into();
     }
@@ -255,13 +276,6 @@ fn shown(path: &Path) -> BString {
     if !shown.is_empty() && !shown.ends_with(b"/") {
         shown.push(b'/');
     }
-    shown
-}
-
-/// What is shown of a file that the user named.
-fn shown_file(path: &Path) -> BString {
-    let mut shown = shown(path);
-    shown.pop();
     shown
 }
 
@@ -451,8 +465,8 @@ impl<'a> Walk<'a> {
     }
 
     /// A file that the user named. A pipe is waited for, as `<(…)` in a shell expects.
-    fn named_file(&self, path: &Path) {
-        let shown = shown_file(path);
+    fn named_file(&self, path: &Path, shown: &BString) {
+        let shown = shown.clone();
         let path = self.environment.cwd.join(path);
         let found = match fs::metadata(&path) {
             Ok(found) => found,

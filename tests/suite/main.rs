@@ -9,3 +9,4 @@ mod reports;
 mod rules;
 mod sources;
 mod triage;
+mod workflow;

@@ -577,13 +577,13 @@ fn worktree_is_tracked_and_not_ignored() {
         let seen = scan(&repo, backend, &["sub"]).complete();
         let below: Vec<_> = expected.iter().filter(|p| p.starts_with("sub/")).collect();
         assert_eq!(seen.paths().iter().collect::<Vec<_>>(), below);
-        // From below, paths are as seen from there.
+        // From below, paths are as seen from there, or from whatever they are to be seen from.
         let mut inner = environment(&repo, backend);
         inner.cwd = repo.path().join("sub");
         let seen = Seen::of(&Worktree::new(vec![], inner.clone(), None));
         assert_eq!(seen.paths(), below.iter().map(|p| &p[4..]).collect::<Vec<_>>());
-        let seen = Seen::of(&Worktree::new(paths(&["../sub/"]), inner, None));
-        assert_eq!(seen.paths(), below.iter().map(|p| format!("../{p}")).collect::<Vec<_>>());
+        let seen = Seen::of(&Worktree::new(paths(&["../sub/"]), inner, None).from_root(repo.path()));
+        assert_eq!(seen.paths().iter().collect::<Vec<_>>(), below);
     }
 }
 
