@@ -48,6 +48,7 @@ pub mod agent;
 pub mod config;
 pub mod content;
 pub mod detect;
+pub mod doctor;
 mod error;
 pub mod finding;
 mod gap;
