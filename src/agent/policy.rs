@@ -351,7 +351,7 @@ impl Policy<'_> {
             return Ok(written.map_or(Verdict::Pass, Verdict::Report));
         }
         let mut note = if self.redacts {
-            format!("{} in the output stand as placeholders (‹rule 1a2b›): the same for the same secret.\n", count(&hidden))
+            format!("hidden in the output: {}, with a placeholder (‹rule 1a2b›) in its place, the same for the same secret.\n", count(&hidden))
         } else {
             format!("the output has {} in it.\n", count(&hidden))
         };
@@ -375,7 +375,7 @@ impl Policy<'_> {
         if hidden.is_empty() {
             return Ok(Verdict::Pass);
         }
-        Ok(Verdict::Replace { value, note: format!("{} in the prompt stand as placeholders", count(&hidden)) })
+        Ok(Verdict::Replace { value, note: format!("hidden in the prompt: {}", count(&hidden)) })
     }
 
     /// Replaces the secrets of a value's strings.

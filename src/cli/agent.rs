@@ -1,14 +1,14 @@
 //! `keysift agent`: the hook that coding agents call, and its installation.
 
 use std::{
-    env,
+    env, fs,
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use clap::Subcommand;
 use keysift::{
-    Result,
+    Error, Result,
     agent::{
         Agent,
         event::Event,
@@ -18,6 +18,7 @@ use keysift::{
         protocol::{self, Answer, OnFailure},
         redact::Redactor,
         sensitive::Sensitive,
+        settings::{self, Folders, Plan, Presence, Scope},
     },
     config::Config,
     detect::Detector,
@@ -25,7 +26,7 @@ use keysift::{
     triage::{Triage, baseline},
 };
 
-use super::{Done, setup};
+use super::{CLEAN, Done, FINDINGS, setup};
 
 /// The most that a hook is told at once, in bytes.
 const LARGEST: u64 = 512 << 20;
@@ -41,6 +42,37 @@ pub(crate) struct Args {
 enum Command {
     /// Judge one event of an agent: its payload on standard input, the answer in the agent's own protocol
     Hook(HookArgs),
+    /// Write the hooks into the agents' settings
+    Install(InstallArgs),
+    /// Take the hooks out of the agents' settings
+    Uninstall(InstallArgs),
+    /// Say which agents are guarded
+    Status(StatusArgs),
+}
+
+/// Which settings are meant.
+#[derive(Debug, clap::Args)]
+struct InstallArgs {
+    /// This agent only (default: those that are found in the home directory)
+    #[arg(long, value_name = "NAME", value_parser = agent)]
+    agent: Vec<Agent>,
+    /// This repository's settings, for everybody who works in it
+    #[arg(long, conflicts_with = "user")]
+    project: bool,
+    /// The settings in the home directory (the default)
+    #[arg(long)]
+    user: bool,
+    /// Show the difference, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The flags of `keysift agent status`.
+#[derive(Debug, clap::Args)]
+struct StatusArgs {
+    /// This agent only
+    #[arg(long, value_name = "NAME", value_parser = agent)]
+    agent: Vec<Agent>,
 }
 
 /// The flags of `keysift agent hook`.
@@ -62,6 +94,9 @@ fn agent(name: &str) -> Result<Agent, String> {
 pub(crate) fn run(args: &Args) -> Done {
     match &args.command {
         Command::Hook(args) => hook(args),
+        Command::Install(args) => change(args, true),
+        Command::Uninstall(args) => change(args, false),
+        Command::Status(args) => status(args),
     }
 }
 
@@ -145,4 +180,139 @@ fn key_file() -> Option<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME").filter(|v| Path::new(v).is_absolute()).map(PathBuf::from);
     let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
     Some(cache.or_else(|| Some(home()?.join(usual)))?.join("keysift/agent.key"))
+}
+
+/// Where settings are, for this person and in this directory.
+pub(super) fn folders() -> Result<Folders> {
+    let home = home().ok_or_else(|| Error::new("the home directory is not known").help("set HOME"))?;
+    let here = Base::new(&env::current_dir().unwrap_or_default(), None);
+    Ok(Folders::new(&home, &here.root, |name| env::var_os(name)))
+}
+
+/// The program that hooks are to call: by the path that survives an upgrade, where there is one.
+fn program() -> Result<PathBuf> {
+    let own = env::current_exe().map_err(|e| Error::new("cannot tell where this program is").because(e))?;
+    let real = fs::canonicalize(&own).unwrap_or_else(|_| own.clone());
+    let on_path = env::var_os("PATH").and_then(|path| {
+        let names = env::split_paths(&path).map(|dir| dir.join("keysift")).collect::<Vec<_>>();
+        names.into_iter().find(|name| name.is_absolute() && fs::canonicalize(name).is_ok_and(|n| n == real))
+    });
+    let program = on_path.unwrap_or(own);
+    // What Cursor reads must not look like a comment.
+    if program.to_string_lossy().contains("//") {
+        return Ok(real);
+    }
+    Ok(program)
+}
+
+fn change(args: &InstallArgs, installs: bool) -> Done {
+    let folders = folders()?;
+    let scope = if args.project { Scope::Project } else { Scope::User };
+    let found = || Agent::ALL.iter().copied().filter(|a| folders.has(*a)).collect::<Vec<_>>();
+    let agents = if args.agent.is_empty() { found() } else { args.agent.clone() };
+    if agents.is_empty() {
+        let names: Vec<&str> = Agent::ALL.iter().map(|a| a.name()).collect();
+        return Err(Error::new("no agent is found in the home directory")
+            .help(format!("name one with --agent: {}", names.join(", ")))
+            .into());
+    }
+    let program = program()?;
+    let mut out = anstream::stdout();
+    let mut seen = Vec::new();
+    for agent in agents {
+        let path = folders.settings(agent, scope);
+        // Two agents may read the same file.
+        if seen.contains(&path) {
+            continue;
+        }
+        let plan = if installs {
+            settings::install(agent, &path, &program)?
+        } else {
+            settings::uninstall(agent, &path)?
+        };
+        let state = match (plan.is_change(), installs) {
+            (false, true) => "is guarded already",
+            (false, false) => "is not guarded",
+            (true, true) if args.dry_run => "would be guarded",
+            (true, false) if args.dry_run => "would not be guarded any more",
+            (true, true) => "is guarded now",
+            (true, false) => "is not guarded any more",
+        };
+        write!(out, "{}", difference(&plan))?;
+        if !args.dry_run {
+            plan.make()?;
+        }
+        writeln!(out, "{}: {state} ({})", agent.title(), path.display())?;
+        if plan.is_change() && installs && !args.dry_run && let Some(note) = note(agent) {
+            writeln!(out, "  {note}")?;
+        }
+        seen.push(path);
+    }
+    Ok(CLEAN)
+}
+
+/// What a person must do besides, so that an agent heeds its hooks.
+fn note(agent: Agent) -> Option<&'static str> {
+    match agent {
+        Agent::Codex => Some("Codex asks to trust new hooks when it is started next (`/hooks`)"),
+        Agent::Vibe => Some("Vibe before 2.16 wants `enable_experimental_hooks = true` in its config.toml"),
+        Agent::ClaudeCode => Some("sessions that are running take it up when they are started anew"),
+        _ => None,
+    }
+}
+
+/// The difference that a plan makes, in the form of `diff -u`.
+fn difference(plan: &Plan) -> String {
+    if !plan.is_change() {
+        return String::new();
+    }
+    let text = |t: &Option<String>| t.clone().unwrap_or_default();
+    let (old, new) = (text(&plan.old), text(&plan.new));
+    let patch = git2::Patch::from_buffers(old.as_bytes(), None, new.as_bytes(), None, None);
+    let patch = patch.and_then(|mut p| p.to_buf().map(|b| String::from_utf8_lossy(&b).into_owned()));
+    let body: String = patch.unwrap_or_default().lines().skip_while(|l| !l.starts_with("@@")).map(|l| format!("{l}\n")).collect();
+    let name = |t: &Option<String>| if t.is_some() { plan.path.display().to_string() } else { "/dev/null".to_owned() };
+    format!("--- {}\n+++ {}\n{body}", name(&plan.old), name(&plan.new))
+}
+
+fn status(args: &StatusArgs) -> Done {
+    let folders = folders()?;
+    let mut out = anstream::stdout();
+    let mut is_open = false;
+    for agent in Agent::ALL.iter().copied().filter(|a| args.agent.is_empty() || args.agent.contains(a)) {
+        let mut states = Vec::new();
+        for scope in [Scope::User, Scope::Project] {
+            let path = folders.settings(agent, scope);
+            let (presence, commands) = settings::presence(agent, &path)?;
+            let broken = commands.iter().find(|c| !starts(c));
+            states.push(match (presence, broken) {
+                (Presence::Absent, _) => continue,
+                (_, Some(command)) => (false, format!("{}: calls `{command}`, which does not start", scope.name())),
+                (Presence::Partial, _) => (false, format!("{}: some hooks are missing or changed", scope.name())),
+                (Presence::Complete, _) => (true, format!("{}: guarded", scope.name())),
+            });
+        }
+        let is_here = folders.has(agent);
+        let guarded = states.iter().any(|(good, _)| *good);
+        if states.is_empty() && !is_here && args.agent.is_empty() {
+            continue;
+        }
+        let text = if states.is_empty() {
+            "not guarded".to_owned()
+        } else {
+            states.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; ")
+        };
+        writeln!(out, "{:<22}{text}", agent.title())?;
+        if !guarded || states.iter().any(|(good, _)| !good) {
+            is_open |= is_here;
+            writeln!(out, "{:<22}keysift agent install --agent {}", "", agent.name())?;
+        }
+    }
+    Ok(if is_open { FINDINGS } else { CLEAN })
+}
+
+/// Whether the program that a command names is there.
+fn starts(command: &str) -> bool {
+    let words = keysift::agent::shell::parse(command.trim_start_matches("& "));
+    words.first().and_then(|c| c.words.first()).is_some_and(|w| Path::new(&w.text).is_file())
 }

@@ -46,6 +46,9 @@ pub(crate) struct Args {
     /// Scan standard input
     #[arg(long, group = "mode")]
     stdin: bool,
+    /// Scan the transcripts and logs that coding agents keep in the home directory
+    #[arg(long, group = "mode")]
+    agents: bool,
     /// The name that standard input goes by
     #[arg(long, value_name = "NAME", default_value = "stdin", requires = "stdin")]
     stdin_path: String,
@@ -225,6 +228,10 @@ fn make(args: &Args, known: bool) -> Result<Report> {
         (.., true) => Mode::Stdin,
         _ => Mode::Worktree,
     };
+    let transcripts = if args.agents { transcripts()? } else { Vec::new() };
+    if args.agents && !args.what.is_empty() {
+        return Err(Error::new("--agents takes no paths").help("`keysift agent status` names the agents that are found"));
+    }
     if mode == Mode::Staged && !args.what.is_empty() {
         return Err(Error::new("--staged takes no paths")
             .help("run it in the repository: it scans what the next commit would add"));
@@ -238,6 +245,8 @@ fn make(args: &Args, known: bool) -> Result<Report> {
         (_, _) => (Path::new("."), &args.what[..]),
     };
     let repository = match mode {
+        // What agents keep belongs to no repository.
+        _ if args.agents => None,
         Mode::Worktree if !start.exists() => None,
         _ => Repository::discover(start, &environment)?,
     };
@@ -296,10 +305,14 @@ fn make(args: &Args, known: bool) -> Result<Report> {
             scan::scan_history(&history, &detector, &triage, settings)
         }
         Mode::Worktree => {
-            let paths = if args.what.is_empty() {
-                vec![PathBuf::from(".")]
+            let (paths, environment) = if args.agents {
+                // A repository around the home directory does not say what is looked at.
+                let above = transcripts.iter().filter_map(|t| t.parent().map(Path::to_owned)).collect();
+                (transcripts, Environment { ceilings: above, ..Environment::new(&environment.cwd, environment.backend) })
+            } else if args.what.is_empty() {
+                (vec![PathBuf::from(".")], environment)
             } else {
-                args.what.iter().map(PathBuf::from).collect()
+                (args.what.iter().map(PathBuf::from).collect(), environment)
             };
             let worktree = Worktree::new(paths, environment, max_size);
             scan::scan(mode, &worktree, &detector, &triage, settings)
@@ -307,6 +320,16 @@ fn make(args: &Args, known: bool) -> Result<Report> {
     }?;
     bar.finish_and_clear();
     Ok(report)
+}
+
+/// What coding agents keep in the home directory.
+fn transcripts() -> Result<Vec<PathBuf>> {
+    let found = keysift::agent::transcripts::all(&super::agent::folders()?);
+    if found.is_empty() {
+        return Err(Error::new("there are no transcripts of coding agents in the home directory")
+            .help("CLAUDE_CONFIG_DIR, CODEX_HOME, COPILOT_HOME and VIBE_HOME are heeded"));
+    }
+    Ok(found)
 }
 
 /// Whether the repository here knows this as a revision.
