@@ -1,6 +1,7 @@
 //! The command line: flags into options, one file a command. Everything that knows the terminal, the
 //! environment and the exit status is here.
 
+mod agent;
 mod baseline;
 mod completions;
 mod config;
@@ -66,6 +67,8 @@ enum Command {
     Explain(explain::Args),
     /// Turn the files of gitleaks, betterleaks or detect-secrets into keysift's
     Migrate(Box<migrate::Args>),
+    /// Guard coding agents: keep secrets out of what they read, run, write and send
+    Agent(agent::Args),
     /// Print a shell completion script
     Completions(completions::Args),
     /// Print the manual page
@@ -94,6 +97,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Config(args) => config::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Agent(args) => agent::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man => completions::man(),
     };

@@ -8,6 +8,9 @@
 //! [baseline]
 //! scope = "repository"
 //!
+//! [agent]                       # docs/agents.md
+//! sensitive = ["internal/keys/"]
+//!
 //! [override.generic-secret]     # fields of a rule, one by one; allowlists and tags are added
 //! severity = "low"
 //!
@@ -57,6 +60,19 @@ pub enum Format {
     Gitleaks,
 }
 
+/// What the agent guard does: `[agent]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Agent {
+    /// Whether an event that cannot be judged goes on (it is stopped unless this says otherwise).
+    pub passes_failures: bool,
+    /// Whether reading a file with secrets is denied even where its content could be redacted.
+    pub denies_secrets: bool,
+    /// More paths that are not for an agent; patterns as in `src/agent/sensitive.toml`.
+    pub sensitive: Vec<String>,
+    /// Paths that are for an agent all the same.
+    pub allow: Vec<String>,
+}
+
 /// A configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -82,6 +98,8 @@ pub struct Config {
     pub baseline_scope: Option<Scope>,
     /// What people who meet a finding are told besides: whom to ask, where to read.
     pub advice: Option<String>,
+    /// What the agent guard does here.
+    pub agent: Agent,
     /// What the person who runs it should know.
     pub remarks: Vec<String>,
     layers: Vec<Layer>,
@@ -244,6 +262,10 @@ impl Config {
         say("inline", self.inline.map(Into::into));
         say("messages", self.messages.map(Into::into));
         say("advice", self.advice.clone().map(Into::into));
+        say("agent.on_failure", self.agent.passes_failures.then(|| "allow".into()));
+        say("agent.secrets", self.agent.denies_secrets.then(|| "deny".into()));
+        say("agent.sensitive", texts(&self.agent.sensitive));
+        say("agent.allow", texts(&self.agent.allow));
         say("baseline.path", self.baseline.clone().map(Into::into));
         say("baseline.scope", self.baseline_scope.map(|s| s.name().into()));
         let disabled: BTreeSet<&str> = self.layers.iter().flat_map(|l| &l.disable).map(|n| n.id.as_str()).collect();

@@ -44,6 +44,7 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod agent;
 pub mod config;
 pub mod content;
 pub mod detect;

@@ -61,6 +61,9 @@ struct What {
     /// Scan standard input
     #[arg(long, group = "mode")]
     stdin: bool,
+    /// Scan the transcripts and logs that coding agents keep in the home directory
+    #[arg(long, group = "mode")]
+    agents: bool,
     /// The name that standard input goes by
     #[arg(long, value_name = "NAME", default_value = "stdin", requires = "stdin")]
     stdin_path: String,
@@ -210,6 +213,8 @@ pub(super) enum Subject {
     Staged,
     /// The history of the repository at a path.
     History { at: PathBuf, options: history::Options },
+    /// What coding agents keep in the home directory.
+    Transcripts(Vec<PathBuf>),
     /// Standard input, by this name.
     Stdin(String),
     /// The message of a commit that is being made.
@@ -224,7 +229,7 @@ impl Subject {
 
     fn mode(&self) -> Mode {
         match self {
-            Subject::Files(_) => Mode::Worktree,
+            Subject::Files(_) | Subject::Transcripts(_) => Mode::Worktree,
             Subject::Staged => Mode::Staged,
             Subject::History { .. } => Mode::History,
             Subject::Stdin(_) => Mode::Stdin,
@@ -259,6 +264,9 @@ impl Args {
     /// What a scan with these flags looks at.
     pub(super) fn subject(&self) -> Result<Subject> {
         let What { what, staged, history, stdin, .. } = &self.what;
+        if self.what.agents {
+            return transcripts(what);
+        }
         match (staged, history, stdin) {
             (true, ..) if !what.is_empty() => Err(Error::new("--staged takes no paths")
                 .help("run it in the repository: it scans what the next commit would add")),
@@ -306,7 +314,12 @@ impl Ground {
             _ => Path::new("."),
         };
         let environment = Environment::of_process();
-        let repository = if place.exists() { Repository::discover(place, &environment)? } else { None };
+        let repository = match subject {
+            // What agents keep belongs to no repository.
+            Subject::Transcripts(_) => None,
+            _ if place.exists() => Repository::discover(place, &environment)?,
+            _ => None,
+        };
         let root = match (&repository, subject) {
             (Some(repository), _) => repository.root().unwrap_or_else(|| repository.git_dir()).to_owned(),
             // One folder that was named is the root of its own.
@@ -427,9 +440,28 @@ pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) ->
             let worktree = Worktree::new(paths, environment, max_size).from_root(&root);
             scan::scan(mode, &worktree, &detector, &triage, settings)
         }
+        Subject::Transcripts(paths) => {
+            // A repository around the home directory does not say what is looked at.
+            let ceilings = paths.iter().filter_map(|path| path.parent().map(Path::to_owned)).collect();
+            let environment = Environment { ceilings, ..Environment::new(&environment.cwd, environment.backend) };
+            scan::scan(mode, &Worktree::new(paths, environment, max_size), &detector, &triage, settings)
+        }
     }?;
     bar.finish_and_clear();
     Ok(Made { report, root, advice: config.advice })
+}
+
+/// The transcripts of coding agents in the home directory.
+fn transcripts(named: &[String]) -> Result<Subject> {
+    if !named.is_empty() {
+        return Err(Error::new("--agents takes no paths").help("`keysift agent status` names the agents that are found"));
+    }
+    let found = keysift::agent::transcripts::all(&super::agent::folders()?);
+    if found.is_empty() {
+        return Err(Error::new("there are no transcripts of coding agents in the home directory")
+            .help("CLAUDE_CONFIG_DIR, CODEX_HOME, COPILOT_HOME and VIBE_HOME are heeded"));
+    }
+    Ok(Subject::Transcripts(found))
 }
 
 /// Whether the repository here knows this as a revision.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, de::IgnoredAny};
 use toml::Spanned;
 
-use super::{Config, Format, Layer, Named, Override, Read, line_of, nearest, outline};
+use super::{Agent, Config, Format, Layer, Named, Override, Read, line_of, nearest, outline};
 use crate::{
     error::{Error, Result},
     gap::GapKind,
@@ -26,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "messages",
     "advice",
     "baseline",
+    "agent",
     "override",
     "rules",
     "allowlists",
@@ -51,6 +52,8 @@ struct Raw {
     advice: Option<String>,
     #[serde(default)]
     baseline: RawBaseline,
+    #[serde(default)]
+    agent: RawAgent,
     #[serde(default, rename = "override")]
     overrides: BTreeMap<Spanned<String>, toml::Table>,
     #[serde(default, rename = "rules")]
@@ -64,6 +67,17 @@ struct Raw {
 struct RawBaseline {
     path: Option<String>,
     scope: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAgent {
+    on_failure: Option<Spanned<String>>,
+    secrets: Option<Spanned<String>>,
+    #[serde(default)]
+    sensitive: Vec<String>,
+    #[serde(default)]
+    allow: Vec<String>,
 }
 
 /// A number of bytes, or a text such as `"10 MB"`.
@@ -99,6 +113,17 @@ pub(super) fn parse(text: &str, name: &str, read: Read<'_>) -> Result<Config> {
     let baseline_scope = raw.baseline.scope.as_ref().map(|scope| {
         Scope::from_name(scope.get_ref()).ok_or_else(|| one_of(scope, "scope", vec!["path", "repository"]))
     });
+    let choice = |value: &Option<Spanned<String>>, what: &str, usual: &'static str, other: &'static str| match value {
+        Some(value) if value.get_ref() == other => Ok(true),
+        Some(value) if value.get_ref() != usual => Err(one_of(value, what, vec![usual, other])),
+        _ => Ok(false),
+    };
+    let agent = Agent {
+        passes_failures: choice(&raw.agent.on_failure, "failure mode", "block", "allow")?,
+        denies_secrets: choice(&raw.agent.secrets, "way with secrets", "redact", "deny")?,
+        sensitive: raw.agent.sensitive,
+        allow: raw.agent.allow,
+    };
     let max_size = raw.max_size.map(|size| {
         let at = size.span().start;
         bytes(size.get_ref()).ok_or_else(|| {
@@ -149,6 +174,7 @@ pub(super) fn parse(text: &str, name: &str, read: Read<'_>) -> Result<Config> {
         baseline: raw.baseline.path,
         baseline_scope: baseline_scope.transpose()?,
         advice: raw.advice,
+        agent,
         remarks: Vec::new(),
         layers,
     })

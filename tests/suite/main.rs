@@ -1,5 +1,8 @@
 //! The integration tests: one binary, a file a topic, real git.
 
+mod agent;
+mod agent_session;
+mod agent_settings;
 mod cli;
 mod common;
 mod config;

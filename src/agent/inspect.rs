@@ -1,0 +1,160 @@
+//! Which secrets a text holds, as a scan of it would report them.
+
+use std::{
+    ops::Range,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use crate::{
+    detect::Detector,
+    error::Result,
+    finding::{Confidence, Finding, Location, Position, Secret, SuppressedBy},
+    report::{Mode, Report},
+    rule::Rule,
+    scan::{self, Settings},
+    source::{
+        Source,
+        index::Index,
+        repository::{Environment, Repository},
+        stdin::Stdin,
+        worktree::Worktree,
+    },
+    triage::Triage,
+};
+
+/// Detection and triage, ready to look at texts.
+#[derive(Debug)]
+pub struct Inspector {
+    detector: Detector,
+    triage: Triage,
+}
+
+/// A secret in a text.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The rule that found it.
+    pub rule: Arc<Rule>,
+    /// The value.
+    pub value: Secret,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// Where it stands: the path, and the line from 1.
+    pub at: Vec<(String, u32)>,
+    /// Where in the text it stands, in bytes.
+    pub spans: Vec<Range<usize>>,
+    /// Whether a comment beside it allows it.
+    pub is_allowed_by_comment: bool,
+}
+
+impl Inspector {
+    /// Looks with these rules, and sets aside what this triage does.
+    pub fn new(detector: Detector, triage: Triage) -> Inspector {
+        Inspector { detector, triage }
+    }
+
+    /// The secrets of a text that stands at a path (from the root of the repository) and are at least this
+    /// sure; with those that a comment in it allows.
+    ///
+    /// # Errors
+    /// None at present.
+    pub fn find(&self, text: &[u8], path: &str, least: Confidence) -> Result<Vec<Found>> {
+        let report = self.scan(Mode::Stdin, &Stdin::new(text, path), least)?;
+        let lines = line_starts(text);
+        let at = |p: Position| offset(text, &lines, p);
+        Ok(found_in(report, |location| Some(at(location.start)..at(location.end))))
+    }
+
+    /// The secrets that the next commit from this directory would add. `stages` says that the command which
+    /// commits stages files first: then the working tree is looked at.
+    ///
+    /// # Errors
+    /// The repository cannot be read.
+    pub fn find_staged(&self, from: &Path, stages: bool, least: Confidence) -> Result<Vec<Found>> {
+        let environment = Environment::of_process();
+        let Some(repository) = Repository::discover(from, &environment)? else { return Ok(Vec::new()) };
+        let report = if stages {
+            let root = repository.root().unwrap_or(from).to_owned();
+            self.scan(Mode::Worktree, &Worktree::new(vec![root], environment, None), least)?
+        } else {
+            self.scan(Mode::Staged, &Index::new(&repository, None), least)?
+        };
+        Ok(found_in(report, |_| None).into_iter().filter(|f| !f.is_allowed_by_comment).collect())
+    }
+
+    fn scan(&self, mode: Mode, source: &dyn Source, least: Confidence) -> Result<Report> {
+        let settings = Settings {
+            min_confidence: least,
+            allow_gaps: Vec::new(),
+            stop: &AtomicBool::new(false),
+            progress: &|_, _| {},
+            rules_hash: String::new(),
+            repository: None,
+            remarks: Vec::new(),
+            verbose: false,
+        };
+        scan::scan(mode, source, &self.detector, &self.triage, settings)
+    }
+}
+
+/// The findings of a report, and those that a comment allows; `span` tells where in the text a place is.
+fn found_in(report: Report, span: impl Fn(&Location) -> Option<Range<usize>>) -> Vec<Found> {
+    let by_comment = |f: &Finding| f.suppression.as_ref().is_some_and(|s| s.by == SuppressedBy::Inline);
+    let allowed = report.suppressed.into_iter().filter(by_comment);
+    report
+        .findings
+        .into_iter()
+        .chain(allowed)
+        .map(|finding| Found {
+            is_allowed_by_comment: by_comment(&finding),
+            at: finding.locations.iter().map(|l| (l.path.to_string(), l.start.line)).collect(),
+            spans: finding.locations.iter().filter_map(&span).collect(),
+            rule: finding.rule,
+            value: finding.secret,
+            confidence: finding.confidence,
+        })
+        .collect()
+}
+
+fn line_starts(text: &[u8]) -> Vec<usize> {
+    std::iter::once(0).chain(memchr::memchr_iter(b'\n', text).map(|at| at + 1)).collect()
+}
+
+/// The offset of a line and a column, both from 1; columns count code points.
+fn offset(text: &[u8], lines: &[usize], at: Position) -> usize {
+    let (line, column) = (at.line as usize, at.column as usize);
+    let Some(&start) = lines.get(line.saturating_sub(1)) else { return text.len() };
+    let start = if line == 1 && text.starts_with(b"\xef\xbb\xbf") { 3 } else { start };
+    let mut left = column.saturating_sub(1);
+    let mut at = start;
+    for chunk in text[start..].utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if left == 0 {
+                return at;
+            }
+            (left, at) = (left - 1, at + c.len_utf8());
+        }
+        let invalid = chunk.invalid().len();
+        if left <= invalid {
+            return at + left;
+        }
+        (left, at) = (left - invalid, at + invalid);
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_lead_back_to_bytes() {
+        let at = |line, column| Position { line, column };
+        let text = "ä = x\nbö\u{10348}c\n".as_bytes();
+        let lines = line_starts(text);
+        assert_eq!(&text[offset(text, &lines, at(1, 5))..offset(text, &lines, at(1, 6))], b"x");
+        assert_eq!(&text[offset(text, &lines, at(2, 4))..offset(text, &lines, at(2, 5))], b"c");
+        assert_eq!(offset(text, &lines, at(9, 1)), text.len());
+        assert_eq!(offset(b"\xff\xfeab", &[0], at(1, 3)), 2);
+    }
+}
