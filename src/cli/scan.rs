@@ -230,7 +230,9 @@ fn make(args: &Args, known: bool) -> Result<Report> {
     };
     let transcripts = if args.agents { transcripts()? } else { Vec::new() };
     if args.agents && !args.what.is_empty() {
-        return Err(Error::new("--agents takes no paths").help("`keysift agent status` names the agents that are found"));
+        return Err(
+            Error::new("--agents takes no paths").help("`keysift agent status` names the agents that are found")
+        );
     }
     if mode == Mode::Staged && !args.what.is_empty() {
         return Err(Error::new("--staged takes no paths")
@@ -308,7 +310,10 @@ fn make(args: &Args, known: bool) -> Result<Report> {
             let (paths, environment) = if args.agents {
                 // A repository around the home directory does not say what is looked at.
                 let above = transcripts.iter().filter_map(|t| t.parent().map(Path::to_owned)).collect();
-                (transcripts, Environment { ceilings: above, ..Environment::new(&environment.cwd, environment.backend) })
+                (
+                    transcripts,
+                    Environment { ceilings: above, ..Environment::new(&environment.cwd, environment.backend) },
+                )
             } else if args.what.is_empty() {
                 (vec![PathBuf::from(".")], environment)
             } else {
