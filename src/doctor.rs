@@ -4,6 +4,7 @@
 //! A [`Check`] says what became of the canary there. The canary is a token that is made when the check is
 //! run and thrown away with the folder that it was tried in.
 
+pub mod agents;
 pub mod canary;
 pub mod git;
 

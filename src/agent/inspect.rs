@@ -2,10 +2,11 @@
 
 use std::{
     ops::Range,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
+use super::shell::usage::Stages;
 use crate::{
     detect::Detector,
     error::Result,
@@ -65,21 +66,36 @@ impl Inspector {
         Ok(found_in(report, |location| Some(at(location.start)..at(location.end))))
     }
 
-    /// The secrets that the next commit from this directory would add. `stages` says that the command which
-    /// commits stages files first: then the working tree is looked at.
+    /// The secrets that the next commit from this directory would add: those in the index, and in what is
+    /// staged right before.
     ///
     /// # Errors
     /// The repository cannot be read.
-    pub fn find_staged(&self, from: &Path, stages: bool, least: Confidence) -> Result<Vec<Found>> {
+    pub fn find_staged(&self, from: &Path, stages: &Stages, least: Confidence) -> Result<Vec<Found>> {
         let environment = Environment::of_process();
         let Some(repository) = Repository::discover(from, &environment)? else { return Ok(Vec::new()) };
-        let report = if stages {
-            let root = repository.root().unwrap_or(from).to_owned();
-            self.scan(Mode::Worktree, &Worktree::new(vec![root], environment, None), least)?
-        } else {
-            self.scan(Mode::Staged, &Index::new(&repository, None), least)?
+        let mut found = found_in(self.scan(Mode::Staged, &Index::new(&repository, None), least)?, |_| None);
+        let root = repository.root().unwrap_or(from).to_owned();
+        let (paths, cwd) = match stages {
+            Stages::Paths(paths) => {
+                let there = paths.iter().map(PathBuf::from).filter(|p| from.join(p).exists());
+                (there.collect(), from.to_owned())
+            }
+            _ => (vec![PathBuf::from(".")], root),
         };
-        Ok(found_in(report, |_| None).into_iter().filter(|f| !f.is_allowed_by_comment).collect())
+        if !paths.is_empty() {
+            let environment = Environment { cwd, ..environment };
+            let report = self.scan(Mode::Worktree, &Worktree::new(paths, environment, None), least)?;
+            let mut more = found_in(report, |_| None);
+            if *stages == Stages::Tracked {
+                let tracked = repository.tracked()?;
+                more.retain(|f| f.at.iter().any(|(p, _)| tracked.find(0..tracked.len(), p.as_bytes()).is_some()));
+            }
+            more.retain(|m| !found.iter().any(|f| f.value == m.value));
+            found.append(&mut more);
+        }
+        found.retain(|f| !f.is_allowed_by_comment);
+        Ok(found)
     }
 
     fn scan(&self, mode: Mode, source: &dyn Source, least: Confidence) -> Result<Report> {

@@ -36,7 +36,8 @@ impl Base {
     /// Where a path leads to from a directory (absolute, or from the event's).
     pub fn place(&self, path: &str, from: &Path) -> Place {
         let home = |rest: &str| self.home.as_ref().map(|home| home.join(rest.trim_start_matches('/')));
-        let expanded = ["~/", "$HOME/", "${HOME}/", "$env:USERPROFILE/"].iter().find_map(|p| path.strip_prefix(p).and_then(home));
+        let expanded =
+            ["~/", "$HOME/", "${HOME}/", "$env:USERPROFILE/"].iter().find_map(|p| path.strip_prefix(p).and_then(home));
         let path = match (expanded, path) {
             (Some(path), _) => path,
             (None, "~" | "$HOME" | "${HOME}") => self.home.clone().unwrap_or_default(),

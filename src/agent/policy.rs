@@ -236,9 +236,10 @@ impl Policy<'_> {
                 )),
                 Use::Commits { from, stages } => {
                     let from = self.base.place(&from.to_string_lossy(), &start).path;
-                    let found = self.inspector.find_staged(&from, stages, DENY)?;
+                    let found = self.inspector.find_staged(&from, &stages, DENY)?;
                     (!found.is_empty()).then(|| {
-                        let mut reason = format!("committing is denied: what would be committed has {} in it.\n", count(&found));
+                        let mut reason =
+                            format!("committing is denied: what would be committed has {} in it.\n", count(&found));
                         list(&mut reason, &found);
                         reason.push_str(REMEDY);
                         reason.push_str(&self.allowing_finding(&found, ""));
@@ -351,7 +352,10 @@ impl Policy<'_> {
             return Ok(written.map_or(Verdict::Pass, Verdict::Report));
         }
         let mut note = if self.redacts {
-            format!("hidden in the output: {}, with a placeholder (‹rule 1a2b›) in its place, the same for the same secret.\n", count(&hidden))
+            format!(
+                "hidden in the output: {}, with a placeholder (‹rule 1a2b›) in its place, the same for the same secret.\n",
+                count(&hidden)
+            )
         } else {
             format!("the output has {} in it.\n", count(&hidden))
         };
@@ -359,7 +363,9 @@ impl Policy<'_> {
         if self.redacts {
             note.push_str("Go on with the placeholders, and do not write them to files.\n");
         } else {
-            note.push_str("Do not repeat, store or send them. Tell the person: what an agent has read is to be replaced.\n");
+            note.push_str(
+                "Do not repeat, store or send them. Tell the person: what an agent has read is to be replaced.\n",
+            );
         }
         if let Some(written) = written {
             note.push_str(&written);
@@ -446,12 +452,13 @@ impl Policy<'_> {
 
     /// The line with which a person allows a path.
     fn allowing_path(&self, place: &Place) -> String {
-        let shown = self.base.shown(&place.path);
-        let shown = match &self.base.home {
-            Some(home) => place.path.strip_prefix(home).map_or(shown, |rest| {
-                if place.path.starts_with(&self.base.root) { self.base.shown(&place.path) } else { format!("~/{}", rest.display()) }
-            }),
-            None => shown,
+        // What a link leads to is what is kept, unless its own name says so.
+        let by_name = Place { path: place.path.clone(), real: place.path.clone() };
+        let path = if self.sensitive.why(&by_name, self.base).is_some() { &place.path } else { &place.real };
+        let below_home = self.base.home.as_ref().and_then(|home| path.strip_prefix(home).ok());
+        let shown = match below_home.filter(|_| !path.starts_with(&self.base.root)) {
+            Some(rest) => format!("~/{}", rest.display()),
+            None => self.base.shown(path),
         };
         format!("A person may allow it, in .keysift.toml:\n    [agent]\n    allow = [{}]\n", toml::Value::from(shown))
     }
@@ -464,13 +471,16 @@ impl Policy<'_> {
     }
 }
 
-const REMEDY: &str = "Instead: reference it as `op://…` (or another secret store) or `${VAR}`, and keep the value out of the file.\n";
+const REMEDY: &str =
+    "Instead: reference it as `op://…` (or another secret store) or `${VAR}`, and keep the value out of the file.\n";
 
 fn article(name: &str) -> String {
     let plural = name.starts_with("credentials") || name.ends_with("credentials") || name.ends_with("tokens");
     match name.chars().next() {
         _ if plural => format!("it holds {name}"),
-        Some('a' | 'e' | 'i' | 'o' | 'u') if !name.starts_with("a ") && !name.starts_with("an ") => format!("it is an {name}"),
+        Some('a' | 'e' | 'i' | 'o' | 'u') if !name.starts_with("a ") && !name.starts_with("an ") => {
+            format!("it is an {name}")
+        }
         _ if name.starts_with("a ") || name.starts_with("an ") => format!("it is {name}"),
         _ => format!("it is a {name}"),
     }
@@ -486,7 +496,13 @@ fn count(found: &[Found]) -> String {
 fn list(into: &mut String, found: &[Found]) {
     for secret in found.iter().take(NAMED) {
         let (path, line) = secret.at.first().map_or(("", 0), |(p, l)| (p.as_str(), *l));
-        let _ = writeln!(into, "  {path}:{line}: {} ({}, {})", secret.rule.description, secret.rule.id, secret.value.redacted());
+        let _ = writeln!(
+            into,
+            "  {path}:{line}: {} ({}, {})",
+            secret.rule.description,
+            secret.rule.id,
+            secret.value.redacted()
+        );
     }
     if found.len() > NAMED {
         let _ = writeln!(into, "  and {} more", found.len() - NAMED);
@@ -541,7 +557,10 @@ mod tests {
 
     #[test]
     fn mentions_are_paths_and_addresses_are_not() {
-        assert_eq!(mentions("see @.env, and @\"a b.txt\". mail me@x.org @src/a.rs#L1"), [".env", "a b.txt", "src/a.rs"]);
+        assert_eq!(
+            mentions("see @.env, and @\"a b.txt\". mail me@x.org @src/a.rs#L1"),
+            [".env", "a b.txt", "src/a.rs"]
+        );
         assert!(mentions("a@b.c user@host @ ").is_empty());
     }
 

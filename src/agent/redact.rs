@@ -61,7 +61,11 @@ impl Redactor {
         spans.sort_by_key(|(span, _)| (span.start, std::cmp::Reverse(span.end)));
         let (mut out, mut at) = (String::with_capacity(text.len()), 0);
         for (span, placeholder) in spans {
-            if span.start >= at && span.end > span.start && text.is_char_boundary(span.start) && text.is_char_boundary(span.end) {
+            if span.start >= at
+                && span.end > span.start
+                && text.is_char_boundary(span.start)
+                && text.is_char_boundary(span.end)
+            {
                 out.push_str(&text[at..span.start]);
                 out.push_str(&placeholder);
                 at = span.end;
@@ -111,7 +115,8 @@ fn key(file: Option<&Path>) -> [u8; KEY] {
     if getrandom::fill(&mut key).is_err() {
         // No randomness: a placeholder that differs from process to process still hides the value.
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        key = *blake3::hash(&[now.as_nanos().to_le_bytes(), u128::from(std::process::id()).to_le_bytes()].concat()).as_bytes();
+        key = *blake3::hash(&[now.as_nanos().to_le_bytes(), u128::from(std::process::id()).to_le_bytes()].concat())
+            .as_bytes();
     }
     let Some((file, folder)) = file.and_then(|f| Some((f, f.parent()?))) else { return key };
     // Two hooks may run at once: the first one's key holds.
@@ -145,7 +150,8 @@ mod tests {
 
     #[test]
     fn quotation_marks_are_no_placeholders() {
-        for text in ["‹citation 2024 a›", "‹x›", "‹›", "‹", "a › b ‹ c", "‹Rule 3f2a›", "‹rule 3f2g›"] {
+        for text in ["‹citation 2024 a›", "‹x›", "‹›", "‹", "a › b ‹ c", "‹Rule 3f2a›", "‹rule 3f2g›"]
+        {
             assert!(!holds_placeholder(text), "{text}");
         }
     }

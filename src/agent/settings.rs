@@ -203,7 +203,11 @@ fn commands(text: &str) -> Vec<String> {
     for (at, _) in text.match_indices(MARK) {
         let start = text[..at].rfind(['"', '\n']).map_or(0, |n| n + 1);
         let end = text[at..].find(['"', '\n']).map_or(text.len(), |n| at + n);
-        found.push(text[start..end].trim().replace("\\\\", "\\"));
+        let command = text[start..end].trim().replace("\\\\", "\\");
+        // PowerShell's spelling of it says the same.
+        if !command.starts_with("& ") && is_ours(&command) {
+            found.push(command);
+        }
     }
     found.sort();
     found.dedup();
@@ -214,7 +218,22 @@ fn commands(text: &str) -> Vec<String> {
 const MARK: &str = " agent hook --agent ";
 
 fn is_ours(command: &str) -> bool {
-    command.contains(MARK) && command.contains("keysift")
+    program_of(command).is_some()
+}
+
+/// The program that a hook of ours calls: `…/keysift agent hook --agent NAME` and nothing else.
+pub fn program_of(command: &str) -> Option<PathBuf> {
+    if !command.contains(MARK) {
+        return None;
+    }
+    let commands = super::shell::parse(command.trim_start_matches("& "));
+    let [only] = commands.as_slice() else { return None };
+    let words: Vec<&str> = only.words.iter().map(|w| w.text.as_str()).collect();
+    let [program, "agent", "hook", "--agent", agent] = words.as_slice() else { return None };
+    let program = PathBuf::from(program);
+    let name = program.file_stem()?.to_string_lossy().starts_with("keysift");
+    (name && Agent::from_name(agent).is_some() && only.redirections.is_empty() && only.assignments.is_empty())
+        .then_some(program)
 }
 
 fn plan(agent: Agent, path: &Path, command: Option<&str>) -> Result<Plan> {

@@ -62,7 +62,11 @@ pub fn parse(script: &str) -> Vec<Command> {
 /// A word as it is written in a shell.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 struct Parser {
@@ -132,7 +136,7 @@ impl Parser {
                     self.at += 1;
                     self.end(&mut open, &mut piped, false, inside);
                 }
-                '<' | '>' if !(self.peek(1) == Some('(')) => self.redirection(&mut open),
+                '<' | '>' if self.peek(1) != Some('(') => self.redirection(&mut open),
                 c if c.is_ascii_digit() && self.is_numbered_redirection() => {
                     let errors = c == '2';
                     self.at += 1;
@@ -159,8 +163,8 @@ impl Parser {
             return;
         }
         let structure = [
-            "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "{", "}", "!",
-            "function",
+            "if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "in", "{", "}",
+            "!", "function",
         ];
         if open.command.words.is_empty() {
             if !word.is_quoted && structure.contains(&word.text.as_str()) {
@@ -483,12 +487,10 @@ mod tests {
 
     #[test]
     fn commands_are_taken_apart() {
-        assert_eq!(words("cd a && cat 'b c' \"d\"e | wc -l; x"), [
-            vec!["cd", "a"],
-            vec!["cat", "b c", "de"],
-            vec!["wc", "-l"],
-            vec!["x"]
-        ]);
+        assert_eq!(
+            words("cd a && cat 'b c' \"d\"e | wc -l; x"),
+            [vec!["cd", "a"], vec!["cat", "b c", "de"], vec!["wc", "-l"], vec!["x"]]
+        );
         assert_eq!(words("if test -f .env; then cat .env; fi"), [vec!["test", "-f", ".env"], vec!["cat", ".env"]]);
         assert_eq!(words("A=1 B='x y' run # cat .env"), [vec!["run"]]);
         assert_eq!(words("(cd x; ls) > out"), [vec!["cd", "x"], vec!["ls"], vec![]]);
@@ -525,7 +527,9 @@ mod tests {
 
     #[test]
     fn nonsense_ends() {
-        for script in ["$(", "`", "\"", "'", "<<", "<<EOF", "$((", "${", "((((", "))))", "\\", "a <<<", ">", "&>", "$env:", "x=("] {
+        for script in
+            ["$(", "`", "\"", "'", "<<", "<<EOF", "$((", "${", "((((", "))))", "\\", "a <<<", ">", "&>", "$env:", "x=("]
+        {
             let _ = parse(script);
             let _ = parse(&script.repeat(2000));
         }

@@ -25,120 +25,62 @@ enum Kind {
 }
 
 /// Tools by name, in lower case.
-const TOOLS: &[(Kind, &[&str])] = &[
+const TOOLS: &[(Kind, &str)] = &[
     (
         Kind::Read,
-        &[
-            "read",
-            "read_file",
-            "readfile",
-            "read_files",
-            "read_many_files",
-            "read_multiple_files",
-            "read_text_file",
-            "view",
-            "view_file",
-            "open_file",
-            "get_file_contents",
-            "notebookread",
-            "read_notebook",
-            "upload_file",
-            "attach_file",
-        ],
+        "\
+        read read_file readfile read_files read_many_files read_multiple_files read_text_file view view_file \
+        open_file get_file_contents notebookread read_notebook upload_file attach_file",
     ),
-    (Kind::Search, &["grep", "rg", "grep_search", "search_file_content", "search_files", "findtextinfiles", "find_text_in_files"]),
-    (Kind::List, &["glob", "ls", "list", "list_dir", "list_directory", "list_files", "find", "file_search", "find_files", "delete", "delete_file"]),
+    (
+        Kind::Search,
+        "\
+        grep rg grep_search search_file_content search_files findtextinfiles find_text_in_files",
+    ),
+    (
+        Kind::List,
+        "\
+        glob ls list list_dir list_directory list_files find file_search find_files delete delete_file",
+    ),
     (
         Kind::Write,
-        &[
-            "write",
-            "write_file",
-            "writefile",
-            "create",
-            "create_file",
-            "edit",
-            "edit_file",
-            "edit_files",
-            "editfiles",
-            "multiedit",
-            "multi_edit",
-            "replace",
-            "str_replace",
-            "strreplace",
-            "str_replace_editor",
-            "str_replace_based_edit_tool",
-            "replace_string_in_file",
-            "multi_replace_string_in_file",
-            "insert_edit_into_file",
-            "search_replace",
-            "notebookedit",
-            "notebook_edit",
-            "edit_notebook",
-            "edit_notebook_file",
-            "tabwrite",
-        ],
+        "\
+        write write_file writefile create create_file edit edit_file edit_files editfiles multiedit multi_edit \
+        replace str_replace strreplace str_replace_editor str_replace_based_edit_tool replace_string_in_file \
+        multi_replace_string_in_file insert_edit_into_file search_replace notebookedit notebook_edit edit_notebook \
+        edit_notebook_file tabwrite",
     ),
-    (Kind::Patch, &["apply_patch", "applypatch", "patch"]),
+    (
+        Kind::Patch,
+        "\
+        apply_patch applypatch patch",
+    ),
     (
         Kind::Shell,
-        &[
-            "bash",
-            "shell",
-            "powershell",
-            "sh",
-            "run_in_terminal",
-            "run_shell_command",
-            "run_terminal_cmd",
-            "run_command",
-            "execute",
-            "execute_command",
-            "exec_command",
-            "local_shell",
-            "terminal",
-            "monitor",
-        ],
+        "\
+        bash shell powershell sh run_in_terminal run_shell_command run_terminal_cmd run_command execute \
+        execute_command exec_command local_shell terminal monitor",
     ),
     (
         Kind::Inner,
-        &["todowrite", "todoread", "todo", "update_todo", "write_todos", "askuserquestion", "ask_user", "ask_user_question", "exitplanmode", "report_intent", "toolsearch"],
+        "\
+        todowrite todoread todo update_todo write_todos askuserquestion ask_user ask_user_question exitplanmode \
+        report_intent toolsearch",
     ),
 ];
 
-const PATHS: &[&str] = &[
-    "file_path",
-    "filepath",
-    "path",
-    "absolute_path",
-    "notebook_path",
-    "target_file",
-    "file",
-    "filename",
-    "relative_workspace_path",
-    "paths",
-    "file_paths",
-    "files",
-    "include",
-    "uri",
-];
-const TEXTS: &[&str] = &[
-    "content",
-    "contents",
-    "new_string",
-    "newstring",
-    "new_str",
-    "file_text",
-    "filetext",
-    "new_source",
-    "new_text",
-    "newtext",
-    "insert_text",
-    "code_edit",
-    "code",
-    "replacement",
-    "text",
-    "newcode",
-];
-const COMMANDS: &[&str] = &["command", "cmd", "command_line", "commandline", "script"];
+const PATHS: &str = "\
+    file_path filepath path absolute_path notebook_path target_file file filename relative_workspace_path paths \
+    file_paths files include uri";
+const TEXTS: &str = "\
+    content contents new_string newstring new_str file_text filetext new_source new_text newtext insert_text \
+    code_edit code replacement text newcode";
+const COMMANDS: &str = "command cmd command_line commandline script";
+
+/// Whether a list of words has this one.
+fn has(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|w| w == word)
+}
 
 /// What a call of a tool does.
 pub(super) fn actions(tool: &str, input: &Value) -> Vec<Action> {
@@ -164,13 +106,13 @@ pub(super) fn actions(tool: &str, input: &Value) -> Vec<Action> {
         };
     };
     // One tool of several agents does both, and says which in an argument.
-    let views = string(arguments, &["command"]) == Some("view");
+    let views = string(arguments, "command") == Some("view");
     let mut actions = match kind {
         Kind::Read => reads(arguments),
         Kind::Write if views => reads(arguments),
         Kind::Search => vec![Action::Search {
-            path: string(arguments, &["path", "dir_path", "includepath"]).map(str::to_owned),
-            glob: string(arguments, &["glob", "include", "includepattern", "include_pattern"]).map(str::to_owned),
+            path: string(arguments, "path dir_path includepath").map(str::to_owned),
+            glob: string(arguments, "glob include includepattern include_pattern").map(str::to_owned),
         }],
         Kind::Write => {
             let mut texts = Vec::new();
@@ -211,7 +153,7 @@ fn is_foreign(tool: &str) -> bool {
 fn kind(tool: &str) -> Kind {
     let lower = tool.to_ascii_lowercase();
     let bare = if is_foreign(&lower) { lower.rsplit(['_', ':']).next().unwrap_or(&lower) } else { &lower };
-    let known = |name: &str| TOOLS.iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| *kind);
+    let known = |name: &str| TOOLS.iter().find(|(_, names)| has(names, name)).map(|(kind, _)| *kind);
     let found = known(&lower).or_else(|| {
         // `mcp__files__read_file`: the tool's own name has underscores, too.
         is_foreign(&lower).then(|| lower.rsplit("__").next().and_then(known).or_else(|| known(bare))).flatten()
@@ -226,18 +168,17 @@ fn reads(arguments: &Map<String, Value>) -> Vec<Action> {
 
 /// The lines that are asked for; where it is not clear where counting begins, one more.
 fn lines(arguments: &Map<String, Value>) -> Option<Lines> {
-    let number = |names: &[&str]| {
-        arguments.iter().find(|(k, _)| names.contains(&k.to_ascii_lowercase().as_str())).and_then(|(_, v)| v.as_u64())
-    };
+    let number =
+        |names: &str| arguments.iter().find(|(k, _)| has(names, &k.to_ascii_lowercase())).and_then(|(_, v)| v.as_u64());
     if let Some([first, last]) = arguments.get("view_range").and_then(Value::as_array).map(Vec::as_slice) {
         return Some(Lines { first: first.as_u64()?, last: last.as_u64().unwrap_or(u64::MAX) });
     }
-    let first = number(&["start_line", "startline", "startlinenumberbaseone"]);
-    let last = number(&["end_line", "endline", "endlinenumberbaseone", "end_line_one_indexed_inclusive"]);
+    let first = number("start_line startline startlinenumberbaseone");
+    let last = number("end_line endline endlinenumberbaseone end_line_one_indexed_inclusive");
     if first.is_some() || last.is_some() {
         return Some(Lines { first: first.unwrap_or(1).max(1), last: last.unwrap_or(u64::MAX) });
     }
-    let (offset, limit) = (number(&["offset"]), number(&["limit"]));
+    let (offset, limit) = (number("offset"), number("limit"));
     (offset.is_some() || limit.is_some()).then(|| {
         let first = offset.unwrap_or(1).max(1);
         Lines { first, last: limit.map_or(u64::MAX, |limit| first.saturating_add(limit)) }
@@ -258,9 +199,9 @@ fn paths(arguments: &Map<String, Value>) -> Vec<String> {
 }
 
 /// The strings under these names, also in lists and in objects in lists.
-fn gather(arguments: &Map<String, Value>, names: &[&str], into: &mut Vec<String>) {
+fn gather(arguments: &Map<String, Value>, names: &str, into: &mut Vec<String>) {
     for (name, value) in arguments {
-        let wanted = names.contains(&name.to_ascii_lowercase().as_str());
+        let wanted = has(names, &name.to_ascii_lowercase());
         match value {
             Value::String(text) if wanted => into.push(text.clone()),
             Value::Array(items) => {
@@ -278,13 +219,13 @@ fn gather(arguments: &Map<String, Value>, names: &[&str], into: &mut Vec<String>
     }
 }
 
-fn string<'a>(arguments: &'a Map<String, Value>, names: &[&str]) -> Option<&'a str> {
-    arguments.iter().find(|(k, _)| names.contains(&k.to_ascii_lowercase().as_str())).and_then(|(_, v)| v.as_str())
+fn string<'a>(arguments: &'a Map<String, Value>, names: &str) -> Option<&'a str> {
+    arguments.iter().find(|(k, _)| has(names, &k.to_ascii_lowercase())).and_then(|(_, v)| v.as_str())
 }
 
 /// The command of a shell tool, which some agents pass as a list of words.
 fn command(arguments: &Map<String, Value>) -> Option<String> {
-    let (_, value) = arguments.iter().find(|(k, _)| COMMANDS.contains(&k.to_ascii_lowercase().as_str()))?;
+    let (_, value) = arguments.iter().find(|(k, _)| has(COMMANDS, &k.to_ascii_lowercase()))?;
     match value {
         Value::String(command) => Some(command.clone()),
         Value::Array(words) => {
@@ -300,7 +241,7 @@ fn command(arguments: &Map<String, Value>) -> Option<String> {
 }
 
 fn directory(arguments: &Map<String, Value>) -> Option<String> {
-    string(arguments, &["cwd", "workdir", "directory", "dir_path", "working_directory"]).map(str::to_owned)
+    string(arguments, "cwd workdir directory dir_path working_directory").map(str::to_owned)
 }
 
 fn text_of(tool: &str, input: &Value) -> Action {

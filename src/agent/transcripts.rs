@@ -10,9 +10,16 @@ const MOST: usize = 100_000;
 /// Files and folders below an agent's own folder; a `*` stands for a part of a name.
 fn names(agent: Agent) -> &'static [&'static str] {
     match agent {
-        Agent::ClaudeCode => {
-            &["projects", "history.jsonl", "todos", "debug", "shell-snapshots", "file-history", "paste-cache", "session-env"]
-        }
+        Agent::ClaudeCode => &[
+            "projects",
+            "history.jsonl",
+            "todos",
+            "debug",
+            "shell-snapshots",
+            "file-history",
+            "paste-cache",
+            "session-env",
+        ],
         Agent::Codex => &["sessions", "archived_sessions", "history.jsonl", "log"],
         Agent::Copilot => &["session-state", "history-session-state", "logs"],
         Agent::Cursor => &["projects", "chats"],
@@ -38,7 +45,9 @@ fn names_at_home(agent: Agent) -> &'static [&'static str] {
             "Library/Application Support/Cursor/User/globalStorage/state.vscdb",
             "AppData/Roaming/Cursor/User/globalStorage/state.vscdb",
         ],
-        Agent::OpenCode => &[".local/share/opencode/storage", ".local/share/opencode/log", ".local/share/opencode/opencode.db"],
+        Agent::OpenCode => {
+            &[".local/share/opencode/storage", ".local/share/opencode/log", ".local/share/opencode/opencode.db"]
+        }
         _ => &[],
     }
 }

@@ -141,13 +141,12 @@ fn judge(event: &Event) -> Result<Verdict, Failed> {
     let here = env::current_dir().unwrap_or_default();
     let base = Base::new(event.cwd.as_deref().unwrap_or(&here), home());
     // A configuration that cannot be read says nothing about failures either.
-    let config = setup::configuration(None, &base.root)
-        .map_err(|e| Failed { mode: OnFailure::Block, why: e.to_string() })?;
+    let config =
+        setup::configuration(None, &base.root).map_err(|e| Failed { mode: OnFailure::Block, why: e.to_string() })?;
     let fail = |e: keysift::Error| Failed { mode: mode(&config), why: e.to_string() };
     let (ruleset, _) = config.ruleset(Ruleset::builtin()).map_err(fail)?;
     let detector = Detector::new(&ruleset).map_err(fail)?;
-    let mut options =
-        setup::triage_options(&config, &base.root, None, true, baseline::Coverage::Part).map_err(fail)?;
+    let mut options = setup::triage_options(&config, &base.root, None, true, baseline::Coverage::Part).map_err(fail)?;
     // What the repository knows it knows wherever the agent meets it.
     options.usage.scope = baseline::Scope::Repository;
     let triage = Triage::new(&ruleset, options).map_err(fail)?;
@@ -225,11 +224,8 @@ fn change(args: &InstallArgs, installs: bool) -> Done {
         if seen.contains(&path) {
             continue;
         }
-        let plan = if installs {
-            settings::install(agent, &path, &program)?
-        } else {
-            settings::uninstall(agent, &path)?
-        };
+        let plan =
+            if installs { settings::install(agent, &path, &program)? } else { settings::uninstall(agent, &path)? };
         let state = match (plan.is_change(), installs) {
             (false, true) => "is guarded already",
             (false, false) => "is not guarded",
@@ -243,7 +239,11 @@ fn change(args: &InstallArgs, installs: bool) -> Done {
             plan.make()?;
         }
         writeln!(out, "{}: {state} ({})", agent.title(), path.display())?;
-        if plan.is_change() && installs && !args.dry_run && let Some(note) = note(agent) {
+        if plan.is_change()
+            && installs
+            && !args.dry_run
+            && let Some(note) = note(agent)
+        {
             writeln!(out, "  {note}")?;
         }
         seen.push(path);
@@ -270,7 +270,8 @@ fn difference(plan: &Plan) -> String {
     let (old, new) = (text(&plan.old), text(&plan.new));
     let patch = git2::Patch::from_buffers(old.as_bytes(), None, new.as_bytes(), None, None);
     let patch = patch.and_then(|mut p| p.to_buf().map(|b| String::from_utf8_lossy(&b).into_owned()));
-    let body: String = patch.unwrap_or_default().lines().skip_while(|l| !l.starts_with("@@")).map(|l| format!("{l}\n")).collect();
+    let body: String =
+        patch.unwrap_or_default().lines().skip_while(|l| !l.starts_with("@@")).map(|l| format!("{l}\n")).collect();
     let name = |t: &Option<String>| if t.is_some() { plan.path.display().to_string() } else { "/dev/null".to_owned() };
     format!("--- {}\n+++ {}\n{body}", name(&plan.old), name(&plan.new))
 }
@@ -313,6 +314,5 @@ fn status(args: &StatusArgs) -> Done {
 
 /// Whether the program that a command names is there.
 fn starts(command: &str) -> bool {
-    let words = keysift::agent::shell::parse(command.trim_start_matches("& "));
-    words.first().and_then(|c| c.words.first()).is_some_and(|w| Path::new(&w.text).is_file())
+    settings::program_of(command).is_some_and(|program| program.is_file())
 }

@@ -52,9 +52,13 @@ impl Session<'_> {
     /// Runs the hooks of an event; their answer, if it counts.
     fn ask(&self, event: &str, fields: Value) -> Value {
         let mut payload = match self.dialect {
-            Dialect::Claude => json!({ "session_id": "session", "transcript_path": "/home/u/.claude/projects/p/s.jsonl",
-                "cwd": self.repo.path(), "permission_mode": "default", "hook_event_name": event }),
-            Dialect::Copilot => json!({ "sessionId": "session", "timestamp": 1_763_884_800_000_u64, "cwd": self.repo.path() }),
+            Dialect::Claude => {
+                json!({ "session_id": "session", "transcript_path": "/home/u/.claude/projects/p/s.jsonl",
+                "cwd": self.repo.path(), "permission_mode": "default", "hook_event_name": event })
+            }
+            Dialect::Copilot => {
+                json!({ "sessionId": "session", "timestamp": 1_763_884_800_000_u64, "cwd": self.repo.path() })
+            }
         };
         payload.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let mut answer = Value::Null;
@@ -117,7 +121,8 @@ impl Session<'_> {
                 assert_eq!(before, Value::Null);
                 let text = works();
                 let result = json!({ "resultType": "success", "textResultForLlm": text });
-                let after = self.ask("postToolUse", json!({ "toolName": name, "toolArgs": input, "toolResult": result }));
+                let after =
+                    self.ask("postToolUse", json!({ "toolName": name, "toolArgs": input, "toolResult": result }));
                 let shown = after["modifiedResult"]["textResultForLlm"].as_str().unwrap_or(&text).to_owned();
                 Outcome::Shown(shown, after["additionalContext"].as_str().unwrap_or_default().to_owned())
             }
@@ -183,7 +188,10 @@ fn plays(dialect: Dialect, agent: &str) {
         (session.runs("ls"), "README\napp.py\nlib.py\n"),
         (session.runs("git log --oneline | wc -l | tr -d ' '"), "3\n"),
         (session.writes("new.py", "import os\nkey = os.environ[\"API_TOKEN\"]\n"), "written"),
-        (session.runs("git add new.py && git -c user.name=a -c user.email=b commit -qm 'read the key at run time'"), ""),
+        (
+            session.runs("git add new.py && git -c user.name=a -c user.email=b commit -qm 'read the key at run time'"),
+            "",
+        ),
     ] {
         assert_eq!(outcome, Outcome::Shown(shown.to_owned(), String::new()), "ordinary work is not disturbed");
     }

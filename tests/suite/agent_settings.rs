@@ -66,8 +66,9 @@ fn what_else_stands_in_the_settings_stays() {
         fs::write(&path, &before).unwrap();
         agent(&repo, &["install", "--agent", name]).exits(0);
         let after = fs::read_to_string(&path).unwrap();
-        for line in before.lines().filter(|l| l.contains("mine") || l.contains("opus") || l.contains("zeta") || l.contains("other")) {
-            assert!(after.contains(line.trim_end_matches(',')), "{name}: {line}\n{after}");
+        let parts = ["// mine", "\"model\": \"opus\",", "\"command\": \"other\"", "\"zeta\": [1,2,  3]", "// end"];
+        for part in parts {
+            assert!(after.contains(part), "{name}: {part}\n{after}");
         }
         agent(&repo, &["uninstall", "--agent", name]).exits(0);
         assert_eq!(fs::read_to_string(&path).unwrap(), before, "{name}");

@@ -55,7 +55,8 @@ impl Protocol for Copilot {
         match moment {
             Moment::Before | Moment::After | Moment::Failed => {
                 event.tool = payload.text(&["toolName"])?.to_owned();
-                event.actions = tool::actions(&event.tool, payload.value(&["toolArgs", "toolInput"]).unwrap_or(&Value::Null));
+                event.actions =
+                    tool::actions(&event.tool, payload.value(&["toolArgs", "toolInput"]).unwrap_or(&Value::Null));
                 event.output = payload.value(&["toolResult", "error"]).cloned();
             }
             Moment::Transformed => event.output = Some(payload.text(&["transformedPrompt"])?.into()),

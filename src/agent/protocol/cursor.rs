@@ -71,7 +71,10 @@ impl Protocol for Cursor {
             }
             "afterMCPExecution" => {
                 let tool = format!("MCP:{}", payload.text(&["tool_name"])?.trim_start_matches("MCP:"));
-                Event { output: payload.value(&["result_json", "tool_result"]).cloned(), ..with(Moment::After, &tool, Vec::new()) }
+                Event {
+                    output: payload.value(&["result_json", "tool_result"]).cloned(),
+                    ..with(Moment::After, &tool, Vec::new())
+                }
             }
             "afterFileEdit" | "afterTabFileEdit" => {
                 let path = payload.text(&["file_path"])?.to_owned();

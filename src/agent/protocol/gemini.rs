@@ -15,7 +15,16 @@ use crate::agent::{
 
 pub(super) struct Gemini;
 
-const EVENTS: &[&str] = &["BeforeTool", "AfterTool", "BeforeAgent", "AfterAgent", "BeforeModel", "AfterModel", "BeforeToolSelection", "PreCompress"];
+const EVENTS: &[&str] = &[
+    "BeforeTool",
+    "AfterTool",
+    "BeforeAgent",
+    "AfterAgent",
+    "BeforeModel",
+    "AfterModel",
+    "BeforeToolSelection",
+    "PreCompress",
+];
 
 impl Protocol for Gemini {
     fn agent(&self) -> Agent {

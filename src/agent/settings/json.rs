@@ -2,7 +2,7 @@
 
 use jsonc_parser::{
     ParseOptions,
-    cst::{CstArray, CstContainerNode, CstInputValue as Input, CstNode, CstObject, CstRootNode},
+    cst::{CstArray, CstInputValue as Input, CstNode, CstObject, CstRootNode},
 };
 use serde_json::Value;
 
@@ -25,7 +25,9 @@ pub(super) fn changed(old: Option<&str>, hooks: &Hooks, command: Option<&str>) -
     };
     let root = CstRootNode::parse(text, &ParseOptions::default()).map_err(|e| format!("it is no JSON: {e}"))?;
     edit(&root, hooks, command)?;
-    let is_empty = root.object_value().is_some_and(|o| o.properties().iter().all(|p| p.decoded_name().as_deref() == Some("version")));
+    let is_empty = root
+        .object_value()
+        .is_some_and(|o| o.properties().iter().all(|p| p.decoded_name().as_deref() == Some("version")));
     if command.is_none() && is_empty && root.to_string() != text {
         return Ok(None);
     }
@@ -52,7 +54,9 @@ fn edit(root: &CstRootNode, hooks: &Hooks, command: Option<&str>) -> Result<(), 
                 }
             }
         }
-        if hooks.is_wrapped && command.is_none() && events.properties().is_empty()
+        if hooks.is_wrapped
+            && command.is_none()
+            && events.properties().is_empty()
             && let Some(property) = object.get("hooks")
         {
             property.remove();
@@ -69,16 +73,17 @@ fn put(list: &CstArray, entry: &Input, hook: &Input, is_nested: bool) {
         if ours.is_empty() {
             continue;
         }
-        let (wanted, place) = match element.as_object().and_then(|o| o.array_value("hooks")).filter(|_| is_nested) {
+        let (wanted, place, list) = match element.as_object().and_then(|o| o.array_value("hooks")).filter(|_| is_nested)
+        {
             // Somebody put hooks of others beside ours: only ours change.
-            Some(inner) if inner.elements().len() > ours.len() => (hook, ours),
-            _ => (entry, vec![element]),
+            Some(inner) if inner.elements().len() > ours.len() => (hook, ours, inner),
+            _ => (entry, vec![element], list.clone()),
         };
         for node in place {
             if std::mem::replace(&mut is_there, true) {
                 node.remove();
             } else if node.to_serde_value() != Some(plain(wanted)) {
-                replace(node, wanted.clone());
+                replace(&list, node, wanted.clone());
             }
         }
     }
@@ -103,7 +108,8 @@ fn remove(events: &CstObject, event: &str) {
             _ => element.remove(),
         }
     }
-    if changes && list.elements().is_empty()
+    if changes
+        && list.elements().is_empty()
         && let Some(property) = events.get(event)
     {
         property.remove();
@@ -123,10 +129,11 @@ fn our_hooks(element: &CstNode, is_nested: bool) -> Vec<CstNode> {
     nodes.into_iter().filter(ours).collect()
 }
 
-fn replace(node: CstNode, with: Input) {
-    if let CstNode::Container(CstContainerNode::Object(object)) = node {
-        object.replace_with(with);
-    }
+/// Has something else in an element's place. (Put in anew, it is indented as its neighbours are.)
+fn replace(list: &CstArray, node: CstNode, with: Input) {
+    let at = list.elements().iter().position(|other| other.child_index() == node.child_index());
+    node.remove();
+    list.insert(at.unwrap_or(0), with);
 }
 
 /// Adds patterns to `permissions.deny`, or takes them out.
@@ -134,7 +141,8 @@ fn deny(object: &CstObject, patterns: &[&str], wanted: bool) -> Result<(), Strin
     if patterns.is_empty() {
         return Ok(());
     }
-    let permissions = if wanted { object.object_value_or_create("permissions") } else { object.object_value("permissions") };
+    let permissions =
+        if wanted { object.object_value_or_create("permissions") } else { object.object_value("permissions") };
     let Some(permissions) = permissions else {
         return if wanted { Err("its `permissions` is no object".to_owned()) } else { Ok(()) };
     };
@@ -157,10 +165,14 @@ fn deny(object: &CstObject, patterns: &[&str], wanted: bool) -> Result<(), Strin
     for node in list.elements().into_iter().filter(|n| text(n).is_some_and(|t| patterns.contains(&t.as_str()))) {
         node.remove();
     }
-    if list.elements().is_empty() && let Some(property) = permissions.get("deny") {
+    if list.elements().is_empty()
+        && let Some(property) = permissions.get("deny")
+    {
         property.remove();
     }
-    if permissions.properties().is_empty() && let Some(property) = object.get("permissions") {
+    if permissions.properties().is_empty()
+        && let Some(property) = object.get("permissions")
+    {
         property.remove();
     }
     Ok(())
@@ -174,6 +186,8 @@ fn plain(value: &Input) -> Value {
         Input::Number(number) => serde_json::from_str(number).unwrap_or_default(),
         Input::String(text) => Value::String(text.clone()),
         Input::Array(items) => Value::Array(items.iter().map(plain).collect()),
-        Input::Object(fields) => Value::Object(fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect()),
+        Input::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect())
+        }
     }
 }

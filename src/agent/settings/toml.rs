@@ -5,7 +5,8 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 use super::is_ours;
 
 /// The names of our hooks, with their types, and whether the tool is denied when the hook fails.
-const HOOKS: &[(&str, &str, bool)] = &[("keysift-pre-tool", "pre_tool", true), ("keysift-post-tool", "post_tool", false)];
+const HOOKS: &[(&str, &str, bool)] =
+    &[("keysift-pre-tool", "pre_tool", true), ("keysift-post-tool", "post_tool", false)];
 
 /// The text with our hooks, or without them where there is no command. `None`: nothing is left of the file.
 ///
