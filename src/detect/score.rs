@@ -1025,7 +1025,7 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         w[0] == b'\\'
             && w[1] == b'u'
             && w[2..6].iter().all(u8::is_ascii_hexdigit)
-            && !matches!(w[2..6], [b'0', b'0', b'0'..=b'b' | b'B', _])
+            && !matches!(w[2..6], [b'0', b'0', b'0'..=b'9' | b'a' | b'b' | b'A' | b'B', _])
     };
     if value.windows(6).any(escaped_letter) {
         return false;
