@@ -254,7 +254,8 @@ pub fn path_adjustment(path: &[u8]) -> f32 {
             | b"lproj"
             | b"ftl"
             | b"stringsdict"
-    ) || folder(&["locales", "locale", "i18n", "lang", "langs", "translations", "l10n", "messages", "_locales"])
+    ) || name == b"strings.xml"
+        || folder(&["locales", "locale", "i18n", "lang", "langs", "translations", "l10n", "messages", "_locales"])
     {
         add -= 3.0;
     }
@@ -900,15 +901,10 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     }
     let mut f = Features { values: [0.0; COUNT] };
     let named = name_features(&mut f, window, candidate);
-    // `run_test "what"`: a command and its argument. Tokens against forged requests live as long as a session.
+    // `run_test "what"`: a command and its argument.
     let commands = candidate.syntax == Syntax::Word && name.starts_with(b"run_");
-    let forgery = name.windows(4).any(|w| w.eq_ignore_ascii_case(b"csrf") || w.eq_ignore_ascii_case(b"xsrf"))
-        || name.len() > 12 && name[..12].eq_ignore_ascii_case(b"authenticity");
-    // A salt stands beside every hash for all to see.
-    let salt = name.len() > 4 && name[name.len() - 4..].eq_ignore_ascii_case(b"salt");
     if commands
-        || forgery
-        || salt
+        || opens_nothing(name)
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
     {
         return None;
@@ -937,6 +933,14 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         f.set(Feature::ValueDecodes, -1.0);
     }
     Some(f)
+}
+
+/// Whether a name says that its value opens nothing alone: a token against forged requests lives as long as
+/// a session; salts and authentication tags stand beside what they belong to.
+fn opens_nothing(name: &[u8]) -> bool {
+    let ends = |word: &[u8]| name.len() > 4 && name[name.len() - word.len()..].eq_ignore_ascii_case(word);
+    let holds = |word: &[u8]| name.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
+    ends(b"salt") || ends(b"tag") || holds(b"csrf") || holds(b"xsrf") || holds(b"authenticity")
 }
 
 /// The printable text that a value is the base64 of.

@@ -53,7 +53,7 @@ fn a_secret_names_the_other_half_of_its_pair() {
 #[test]
 fn a_finding_says_what_its_value_says() {
     let repo = Repo::new();
-    let claims = "{{\"iss\":\"https://issuer.example\",\"exp\":1500000000}}";
+    let claims = "{{\"iss\":\"https://issuers1.example\",\"exp\":1500000000}}";
     let token = format!("{{base64({{{{\"alg\":\"HS512\"}}}})}}.{{base64({claims})}}.{{b64url:86}}");
     let token = filled(&token, 5);
     let key = filled("-----BEGIN RSA PRIVATE KEY-----\n{b64:64}\n{b64:64}\n{b64:40}\n", 6);
@@ -64,7 +64,7 @@ fn a_finding_says_what_its_value_says() {
         let findings = report["findings"].as_array().unwrap();
         findings.iter().find(|f| f["rule"] == rule).unwrap_or_else(|| panic!("{report}"))["notes"].clone()
     };
-    let expected = ["signed with HS512", "issued by https://issuer.example", "expired 2017-07-14"];
+    let expected = ["signed with HS512", "issued by https://issuers1.example", "expired 2017-07-14"];
     assert_eq!(notes("json-web-token"), serde_json::json!(expected));
     assert_eq!(notes("private-key"), serde_json::json!(["not encrypted", "cut off"]));
 }
