@@ -22,11 +22,15 @@ use keysift::{
     },
     config::Config,
     detect::Detector,
+    doctor::{Check, agents},
     rule::Ruleset,
     triage::{Triage, baseline},
 };
 
-use super::{CLEAN, Done, FINDINGS, setup};
+use super::{
+    CLEAN, Done, FINDINGS,
+    policy::{Named, Wish},
+};
 
 /// The most that a hook is told at once, in bytes.
 const LARGEST: u64 = 512 << 20;
@@ -141,12 +145,12 @@ fn judge(event: &Event) -> Result<Verdict, Failed> {
     let here = env::current_dir().unwrap_or_default();
     let base = Base::new(event.cwd.as_deref().unwrap_or(&here), home());
     // A configuration that cannot be read says nothing about failures either.
-    let config =
-        setup::configuration(None, &base.root).map_err(|e| Failed { mode: OnFailure::Block, why: e.to_string() })?;
+    let standing = standing(&base.root).map_err(|e| Failed { mode: OnFailure::Block, why: e.to_string() })?;
+    let config = standing.config.clone();
     let fail = |e: keysift::Error| Failed { mode: mode(&config), why: e.to_string() };
     let (ruleset, _) = config.ruleset(Ruleset::builtin()).map_err(fail)?;
     let detector = Detector::new(&ruleset).map_err(fail)?;
-    let mut options = setup::triage_options(&config, &base.root, None, true, baseline::Coverage::Part).map_err(fail)?;
+    let mut options = standing.triage(true, true, baseline::Coverage::Part);
     // What the repository knows it knows wherever the agent meets it.
     options.usage.scope = baseline::Scope::Repository;
     let triage = Triage::new(&ruleset, options).map_err(fail)?;
@@ -167,7 +171,23 @@ fn mode(config: &Config) -> OnFailure {
 /// The failure mode where the event's directory is not known: that of the current one.
 fn mode_here() -> OnFailure {
     let here = Base::new(&env::current_dir().unwrap_or_default(), None);
-    setup::configuration(None, &here.root).map_or(OnFailure::Block, |config| mode(&config))
+    standing(&here.root).map_or(OnFailure::Block, |standing| mode(&standing.config))
+}
+
+/// What protects from the agents that are found here, for `keysift doctor`.
+pub(super) fn checks(root: &Path) -> Result<Vec<Check>> {
+    let standing = standing(root)?;
+    let config = standing.config.clone();
+    let (ruleset, _) = config.ruleset(Ruleset::builtin())?;
+    let triage = Triage::new(&ruleset, standing.triage(true, true, baseline::Coverage::Part))?;
+    let inspector = Inspector::new(Detector::new(&ruleset)?, triage);
+    let sensitive = Sensitive::new(&config.agent.sensitive, &config.agent.allow);
+    Ok(agents::checks(&folders()?, root, &inspector, &sensitive))
+}
+
+/// What sets findings aside in this folder.
+fn standing(root: &Path) -> Result<super::policy::Policy> {
+    super::policy::Policy::of(None, root, Named::default(), &Wish::default())
 }
 
 fn home() -> Option<PathBuf> {

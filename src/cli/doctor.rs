@@ -34,7 +34,8 @@ pub(crate) fn run(args: &Args) -> Done {
     let keysift = std::env::current_exe().map_err(|e| Error::new("cannot tell where keysift is").because(e))?;
     let repository = Repository::discover(Path::new("."), &Environment::of_process())?;
     let root: Option<PathBuf> = repository.as_ref().and_then(Repository::root).map(Path::to_owned);
-    let checks = git::checks(&keysift, root.as_deref())?;
+    let mut checks = git::checks(&keysift, root.as_deref())?;
+    checks.extend(super::agent::checks(root.as_deref().unwrap_or(Path::new(".")))?);
     match args.format {
         Format::Text => text(&checks)?,
         Format::Json => json(&checks)?,

@@ -454,7 +454,9 @@ pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) ->
 /// The transcripts of coding agents in the home directory.
 fn transcripts(named: &[String]) -> Result<Subject> {
     if !named.is_empty() {
-        return Err(Error::new("--agents takes no paths").help("`keysift agent status` names the agents that are found"));
+        return Err(
+            Error::new("--agents takes no paths").help("`keysift agent status` names the agents that are found")
+        );
     }
     let found = keysift::agent::transcripts::all(&super::agent::folders()?);
     if found.is_empty() {
