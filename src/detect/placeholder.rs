@@ -10,7 +10,7 @@ static LENGTHS: &[usize] = include!("known_lengths.in");
 /// (`…EXAMPLEKEY` with another word at its end, a token with the payload of the example).
 static KNOWN_HEADS: &[u64] = include!("known_heads.in");
 
-/// The length of what [`KNOWN_HEADS`] are the hashes of, in bytes.
+/// How much of a long published example is hashed to know its variants, in bytes.
 pub const HEAD: usize = 24;
 
 /// Why a value is no secret, if its form says so: a template, a reference, a placeholder, an example.

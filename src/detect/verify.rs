@@ -226,7 +226,8 @@ fn judge(
 fn stands_alone(rule: &Rule, window: &[u8], span: &Range<usize>) -> bool {
     !touched_before(rule, window, span.start)
         && !touched_after(rule, window, span.end)
-        && !(goes_on(window[..span.start].iter().rev()) || goes_on(window[span.end..].iter()))
+        && !goes_on(window[..span.start].iter().rev())
+        && !goes_on(window[span.end..].iter())
 }
 
 /// Whether a token is touched by base64: `+` or `/`, and then more than a path's part would be without a break.
@@ -291,7 +292,7 @@ fn word_ends(text: &[u8]) -> bool {
     let letters = text.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
     let word = &text[text.len() - letters..];
     let alone = text.len() == letters || !text[text.len() - letters - 1].is_ascii_digit();
-    (alone || letters >= 5) && letters >= 3 && letters <= 12 && !word.iter().all(u8::is_ascii_hexdigit)
+    (alone || letters >= 5) && (3..=12).contains(&letters) && !word.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn touched_after(rule: &Rule, window: &[u8], end: usize) -> bool {
