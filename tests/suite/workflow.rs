@@ -89,6 +89,7 @@ fn a_baseline_holds_wherever_the_scan_starts() {
     let inside = repo.at(repo.path().join("app"));
     inside.keysift(["baseline", "create"]).exits(0);
     assert!(repo.path().join(".keysift-baseline").exists() && !inside.path().join(".keysift-baseline").exists());
+    assert!(fs::read_to_string(repo.path().join(".keysift-baseline")).unwrap().contains(" app/dev.env\n"));
     let root = repo.path().to_str().unwrap().to_owned();
     for (place, what) in [(&repo, "."), (&inside, "."), (&inside, "dev.env"), (&inside, root.as_str())] {
         place.keysift(["scan", what]).exits(0);
@@ -134,6 +135,10 @@ fn explain_and_rules_know_the_configuration() {
     repo.write("app/a.cfg", "id = acme_8402917365 # keysift:allow a sample\n");
     let run = inside.keysift(["explain", "a.cfg:1"]).exits(0);
     assert!(run.out.contains("a comment here sets it aside: a sample"), "{}", run.out);
+    repo.write("app/a.cfg", "id = acme_8402917365\n");
+    inside.keysift(["baseline", "create", "--reason", "an old one"]).exits(0);
+    let run = inside.keysift(["explain", "a.cfg:1"]).exits(0);
+    assert!(run.out.contains("not reported: the baseline knows it: an old one"), "{}", run.out);
 }
 
 #[test]
