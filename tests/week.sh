@@ -61,6 +61,9 @@ else
     git -C "$old" rm -q config/staging.env
     git -C "$old" commit -qm "no staging after all ($(token 4))"
 fi
+# Of a real repository it is not known what is in it, nor that all of it can be read.
+quiet='by the baseline' allow=()
+[ -z "$repository" ] || quiet='no secrets found' allow=(--allow-gaps archive,lfs,submodule)
 main=$(git -C "$old" symbolic-ref --short HEAD)
 git clone -q --bare "$old" "$world/server"
 printf '#!/bin/sh\nexec keysift hook pre-receive\n' >"$world/server/hooks/pre-receive"
@@ -71,9 +74,9 @@ cd "$world/ada"
 
 day Monday 'adopt'
 expect 'the first look is red' 1 'What to do' 'secret' -- keysift scan --history
-expect 'a baseline of all that is there' 0 'known findings' -- keysift baseline create --history --reason 'before keysift'
-expect 'the tree is quiet' 0 'by the baseline' -- keysift scan
-expect 'the history is quiet' 0 'by the baseline' -- keysift scan --history
+expect 'a baseline of all that is there' 0 'known finding' -- keysift baseline create --history --reason 'before keysift'
+expect 'the tree is quiet' 0 "$quiet" -- keysift scan ${allow[@]+"${allow[@]}"}
+expect 'the history is quiet' 0 "$quiet" -- keysift scan --history ${allow[@]+"${allow[@]}"}
 expect 'hooks' 0 'pre-commit' -- keysift install
 echo '.keysift-baseline merge=union' >>.gitattributes
 git add .keysift-baseline .gitattributes
@@ -100,7 +103,7 @@ else
 fi
 git add -A
 expect 'moves are no news' 0 -- git commit --allow-empty -qm 'Tidy up'
-expect 'nor for a scan' 0 'no secrets found' -- keysift scan
+expect 'nor for a scan' 0 'no secrets found' -- keysift scan ${allow[@]+"${allow[@]}"}
 expect 'the baseline follows' 0 'known in all' -- keysift baseline update --history
 git add -A
 expect 'and is committed' 0 -- git commit --allow-empty -qm 'Let the baseline follow'
@@ -148,9 +151,9 @@ expect 'the branch is rebased' 0 -- git rebase -q "$main"
 expect 'and known as before' 0 'no secrets found' -- keysift scan --history "$main..feature"
 git checkout -q "$main"
 expect 'two edited baselines merge by themselves' 0 -- git merge -q --no-ff -m 'Merge the feature' before-rebase
-expect 'and both hold' 0 'no secrets found' -- keysift scan
+expect 'and both hold' 0 'no secrets found' -- keysift scan ${allow[@]+"${allow[@]}"}
 git branch -q -D feature before-rebase
-expect 'the server does not take the change'"'"'s own word' 1 'stopped this push' 'adds 2 entries to the baseline' \
+expect 'the server does not take the change'"'"'s own word' 1 'stopped this push' 'entries to the baseline' \
     -- git push -q --no-verify origin "$main"
 git push -q --no-verify "$world/old" "HEAD:refs/heads/accepted" # somebody with the right to do so looks at it
 git -C "$world/server" fetch -q "$world/old" "accepted:$main"
@@ -182,5 +185,5 @@ expect 'without it all is well' 0 -- git push -q origin sly:night
 
 day Sunday 'what is left'
 expect 'entries that nothing needs are dropped' 0 'left' -- keysift baseline prune --history
-expect 'and all is quiet' 0 'no secrets found' -- keysift scan
+expect 'and all is quiet' 0 'no secrets found' -- keysift scan ${allow[@]+"${allow[@]}"}
 echo "$passed steps, each ended as it should"

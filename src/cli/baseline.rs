@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args) -> Done {
             let (findings, _) = scan()?;
             let baseline = Baseline::create(NAME, &findings, &make.note())?;
             baseline.write(&path)?;
-            writeln!(out, "{}: {} known findings", path.display(), baseline.len())?;
+            writeln!(out, "{}: {}", path.display(), count(baseline.len()))?;
         }
         Command::Update(make) => {
             let (path, scan) = make.begin()?;
@@ -137,7 +137,7 @@ pub(crate) fn run(args: &Args) -> Done {
             for entry in baseline.entries() {
                 writeln!(out, "{}", entry.label())?;
             }
-            writeln!(out, "{} known findings", baseline.len())?;
+            writeln!(out, "{}", count(baseline.len()))?;
         }
     }
     Ok(CLEAN)
@@ -175,6 +175,10 @@ impl Make {
         };
         Ok((path, scan))
     }
+}
+
+fn count(n: usize) -> String {
+    if n == 1 { "1 known finding".to_owned() } else { format!("{n} known findings") }
 }
 
 /// A path as it is named from here, where it lies below.

@@ -21,7 +21,6 @@ use keysift::{
 
 use super::{
     CLEAN, Done, FINDINGS, INCOMPLETE,
-    policy::Wish,
     scan::{self, Ground, How, Known, Subject},
 };
 
@@ -131,7 +130,7 @@ fn conclude(made: scan::Made, how: &How, words: &Words) -> Done {
 }
 
 fn here(subject: &Subject, how: &How) -> Result<Ground> {
-    Ground::of(subject, how, &Wish::default())
+    Ground::of(subject, how, &how.wish())
 }
 
 fn pre_commit(files: &[PathBuf], how: &How) -> Done {
@@ -251,16 +250,21 @@ fn pre_receive(how: &How) -> Done {
     // Each ref is judged by the policy that it has; a new one by that of the default branch.
     let mut by_base: BTreeMap<Option<Oid>, Vec<&Update>> = BTreeMap::new();
     for update in &updates {
-        let base = if update.first.is_zero() { repository.head() } else { Some(update.first) };
+        let base = match how.policy_from() {
+            Some(rev) => repository.resolve(&[rev])?.include.first().copied(),
+            None if update.first.is_zero() => repository.head(),
+            None => Some(update.first),
+        };
         by_base.entry(base).or_default().push(update);
     }
     let mut code = CLEAN;
     for (base, updates) in by_base {
         let first = updates[0];
-        let label = if first.first.is_zero() {
-            repository.head_branch().unwrap_or_else(|| "HEAD".into())
-        } else {
-            first.name.strip_prefix(b"refs/heads/").unwrap_or(&first.name).into()
+        let label = match (how.policy_from(), base) {
+            (Some(rev), _) => rev.into(),
+            (None, None) => BString::from("the server"),
+            (None, Some(_)) if first.first.is_zero() => repository.head_branch().unwrap_or_else(|| "HEAD".into()),
+            (None, Some(_)) => first.name.strip_prefix(b"refs/heads/").unwrap_or(&first.name).into(),
         };
         let ground = Ground::of_push(base, first.second, &label.to_string(), how)?;
         let revs = updates.iter().map(|update| update.second.to_string());

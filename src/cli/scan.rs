@@ -195,9 +195,7 @@ fn gap_kind(name: &str) -> Result<GapKind, String> {
 /// Runs `keysift scan`.
 pub(crate) fn run(args: &Args) -> Done {
     let subject = args.subject()?;
-    let limits = &args.how.limits;
-    let wish = Wish::new(limits.policy_from.as_deref(), limits.allow_policy_changes);
-    let ground = Ground::of(&subject, &args.how, &wish)?;
+    let ground = Ground::of(&subject, &args.how, &args.how.wish())?;
     let made = make(ground, subject, &args.how, Known::SetAside)?;
     let code = status(&made.report, args.how.output.exit_zero);
     write(made, &args.how.output, code)?;
@@ -352,6 +350,18 @@ impl Ground {
         remarks.extend(policy.remarks.iter().cloned());
         remarks.extend(repository.as_ref().and_then(Repository::remark));
         Ok(Ground { environment, repository, root, policy, ruleset, remarks })
+    }
+}
+
+impl How {
+    /// Whose policy is to hold: the named one's, or that of the target of a pull or merge request.
+    pub(super) fn wish(&self) -> Wish {
+        Wish::new(self.limits.policy_from.as_deref(), self.limits.allow_policy_changes)
+    }
+
+    /// The revision that `--policy-from` names.
+    pub(super) fn policy_from(&self) -> Option<&str> {
+        self.limits.policy_from.as_deref()
     }
 }
 

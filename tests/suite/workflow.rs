@@ -89,6 +89,7 @@ fn a_baseline_holds_wherever_the_scan_starts() {
     let inside = repo.at(repo.path().join("app"));
     inside.keysift(["baseline", "create"]).exits(0);
     assert!(repo.path().join(".keysift-baseline").exists() && !inside.path().join(".keysift-baseline").exists());
+    assert!(fs::read_to_string(repo.path().join(".keysift-baseline")).unwrap().contains(" app/dev.env\n"));
     let root = repo.path().to_str().unwrap().to_owned();
     for (place, what) in [(&repo, "."), (&inside, "."), (&inside, "dev.env"), (&inside, root.as_str())] {
         place.keysift(["scan", what]).exits(0);
@@ -134,6 +135,10 @@ fn explain_and_rules_know_the_configuration() {
     repo.write("app/a.cfg", "id = acme_8402917365 # keysift:allow a sample\n");
     let run = inside.keysift(["explain", "a.cfg:1"]).exits(0);
     assert!(run.out.contains("a comment here sets it aside: a sample"), "{}", run.out);
+    repo.write("app/a.cfg", "id = acme_8402917365\n");
+    inside.keysift(["baseline", "create", "--reason", "an old one"]).exits(0);
+    let run = inside.keysift(["explain", "a.cfg:1"]).exits(0);
+    assert!(run.out.contains("not reported: the baseline knows it: an old one"), "{}", run.out);
 }
 
 #[test]
@@ -564,12 +569,12 @@ fn hashes_in_lists_of_known_findings_are_no_findings() {
     // 32 and 40 hexadecimal digits beside the name of a rule about such keys.
     let key = |digits: usize| "5e1f90b2c7d846a3".chars().cycle().skip(3).take(digits).collect::<String>();
     let (hash, id) = (key(32), key(40));
-    let own = format!("twilio-auth-token 1f4c09ab:{hash} src/twilio.py\n");
+    let own = format!("twilio-auth-token {}:{hash} src/twilio.py\n", &hash[..8]);
     let theirs = format!("{id}:aws/main.go:aws-secret-access-key:12\n");
     repo.put("other", format!("{own}{theirs}"));
     repo.keysift(["scan"]).exits(1);
     repo.run("rm -q other");
-    repo.put(".keysift-baseline", format!("# keysift-baseline 1\nsalt {} 2000\n{own}", key(32)));
+    repo.put(".keysift-baseline", format!("# keysift-baseline 1\nsalt {hash} 2000\n{own}"));
     repo.put(".gitleaksignore", theirs);
     repo.keysift(["scan"]).exits(0);
     // A secret in such a file is one all the same.
