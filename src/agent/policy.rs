@@ -56,7 +56,7 @@ pub struct Policy<'a> {
     /// Which paths are not for an agent.
     pub sensitive: &'a Sensitive,
     /// Finds secrets in texts.
-    pub inspector: &'a Inspector,
+    pub inspector: &'a Inspector<'a>,
     /// Makes placeholders.
     pub redactor: &'a Redactor,
     /// Whether the hook of this event's agent may replace this tool's output, and is to do so.

@@ -144,16 +144,18 @@ fn judge(event: &Event) -> Result<Verdict, Failed> {
     let config =
         setup::configuration(None, &base.root).map_err(|e| Failed { mode: OnFailure::Block, why: e.to_string() })?;
     let fail = |e: keysift::Error| Failed { mode: mode(&config), why: e.to_string() };
-    let (ruleset, _) = config.ruleset(Ruleset::builtin()).map_err(fail)?;
-    let detector = Detector::new(&ruleset).map_err(fail)?;
-    let mut options = setup::triage_options(&config, &base.root, None, true, baseline::Coverage::Part).map_err(fail)?;
-    // What the repository knows it knows wherever the agent meets it.
-    options.usage.scope = baseline::Scope::Repository;
-    let triage = Triage::new(&ruleset, options).map_err(fail)?;
+    let inspector = Inspector::new(|| {
+        let (ruleset, _) = config.ruleset(Ruleset::builtin())?;
+        let detector = Detector::new(&ruleset)?;
+        let mut options = setup::triage_options(&config, &base.root, None, true, baseline::Coverage::Part)?;
+        // What the repository knows it knows wherever the agent meets it.
+        options.usage.scope = baseline::Scope::Repository;
+        Ok((detector, Triage::new(&ruleset, options)?))
+    });
     let policy = Policy {
         base: &base,
         sensitive: &Sensitive::new(&config.agent.sensitive, &config.agent.allow),
-        inspector: &Inspector::new(detector, triage),
+        inspector: &inspector,
         redactor: &Redactor::new(event.session.as_deref().unwrap_or_default(), key_file()),
         redacts: protocol::replaces(event) && !config.agent.denies_secrets,
     };
