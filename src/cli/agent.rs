@@ -157,7 +157,8 @@ fn judge(event: &Event) -> Result<Verdict, Failed> {
         sensitive: &Sensitive::new(&config.agent.sensitive, &config.agent.allow),
         inspector: &inspector,
         redactor: &Redactor::new(event.session.as_deref().unwrap_or_default(), key_file()),
-        redacts: protocol::replaces(event) && !config.agent.denies_secrets,
+        redacts: protocol::replaces(event),
+        denies_secrets: config.agent.denies_secrets,
     };
     policy.judge(event).map_err(fail)
 }
