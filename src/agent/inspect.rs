@@ -1,6 +1,8 @@
 //! Which secrets a text holds, as a scan of it would report them.
 
 use std::{
+    cell::OnceCell,
+    fmt,
     ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
@@ -24,11 +26,19 @@ use crate::{
     triage::Triage,
 };
 
-/// Detection and triage, ready to look at texts.
-#[derive(Debug)]
-pub struct Inspector {
-    detector: Detector,
-    triage: Triage,
+/// Texts of fewer bytes hold no secret that anybody could be sure of.
+const SHORTEST: usize = 8;
+
+/// Detection and triage, made ready when the first text is looked at: many events have none.
+pub struct Inspector<'a> {
+    make: Box<dyn Fn() -> Result<(Detector, Triage)> + 'a>,
+    made: OnceCell<(Detector, Triage)>,
+}
+
+impl fmt::Debug for Inspector<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Inspector")
+    }
 }
 
 /// A secret in a text.
@@ -48,18 +58,21 @@ pub struct Found {
     pub is_allowed_by_comment: bool,
 }
 
-impl Inspector {
-    /// Looks with these rules, and sets aside what this triage does.
-    pub fn new(detector: Detector, triage: Triage) -> Inspector {
-        Inspector { detector, triage }
+impl<'a> Inspector<'a> {
+    /// Looks with the rules of what this makes, and sets aside what its triage does.
+    pub fn new(make: impl Fn() -> Result<(Detector, Triage)> + 'a) -> Inspector<'a> {
+        Inspector { make: Box::new(make), made: OnceCell::new() }
     }
 
     /// The secrets of a text that stands at a path (from the root of the repository) and are at least this
     /// sure; with those that a comment in it allows.
     ///
     /// # Errors
-    /// None at present.
+    /// The rules or what sets findings aside cannot be used.
     pub fn find(&self, text: &[u8], path: &str, least: Confidence) -> Result<Vec<Found>> {
+        if text.len() < SHORTEST {
+            return Ok(Vec::new());
+        }
         let report = self.scan(Mode::Stdin, &Stdin::new(text, path), least)?;
         let lines = line_starts(text);
         let at = |p: Position| offset(text, &lines, p);
@@ -109,7 +122,14 @@ impl Inspector {
             remarks: Vec::new(),
             verbose: false,
         };
-        scan::scan(mode, source, &self.detector, &self.triage, settings)
+        let (detector, triage) = match self.made.get() {
+            Some(made) => made,
+            None => {
+                let made = (self.make)()?;
+                self.made.get_or_init(|| made)
+            }
+        };
+        scan::scan(mode, source, detector, triage, settings)
     }
 }
 

@@ -56,11 +56,13 @@ pub struct Policy<'a> {
     /// Which paths are not for an agent.
     pub sensitive: &'a Sensitive,
     /// Finds secrets in texts.
-    pub inspector: &'a Inspector,
+    pub inspector: &'a Inspector<'a>,
     /// Makes placeholders.
     pub redactor: &'a Redactor,
-    /// Whether the hook of this event's agent may replace this tool's output, and is to do so.
+    /// Whether the hook of this event's agent may replace this tool's output.
     pub redacts: bool,
+    /// Whether a file with secrets is not read even where they would be redacted.
+    pub denies_secrets: bool,
 }
 
 impl Policy<'_> {
@@ -101,8 +103,7 @@ impl Policy<'_> {
         if let Some(reason) = self.sensitive(place, named, doing) {
             return Ok(Some(reason));
         }
-        // Where the output can be redacted the agent may read on.
-        if self.redacts {
+        if self.reads_on() {
             return Ok(None);
         }
         let shown = self.base.shown(&place.real);
@@ -294,7 +295,7 @@ impl Policy<'_> {
                 return Ok(Some(reason));
             }
             // An upload is not seen again.
-            if (doing == "uploading" || !self.redacts)
+            if (doing == "uploading" || !self.reads_on())
                 && place.real.is_file()
                 && named.to.is_none()
                 && doing != "committing"
@@ -306,9 +307,14 @@ impl Policy<'_> {
         Ok(None)
     }
 
+    /// Whether files with secrets are read, because what they show will be redacted.
+    fn reads_on(&self) -> bool {
+        self.redacts && !self.denies_secrets
+    }
+
     /// The same, where what is read is not seen again: by a program, or by the agent itself.
     fn seen_through(&self) -> Policy<'_> {
-        Policy { redacts: false, ..*self }
+        Policy { denies_secrets: true, ..*self }
     }
 
     /// Why a text must not be sent, if so.

@@ -145,21 +145,16 @@ fn judge(event: &Event) -> Result<Verdict, Failed> {
     let here = env::current_dir().unwrap_or_default();
     let base = Base::new(event.cwd.as_deref().unwrap_or(&here), home());
     // A configuration that cannot be read says nothing about failures either.
-    let standing = standing(&base.root).map_err(|e| Failed { mode: OnFailure::Block, why: e.to_string() })?;
-    let config = standing.config.clone();
+    let config = standing(&base.root).map_err(|e| Failed { mode: OnFailure::Block, why: e.to_string() })?.config;
     let fail = |e: keysift::Error| Failed { mode: mode(&config), why: e.to_string() };
-    let (ruleset, _) = config.ruleset(Ruleset::builtin()).map_err(fail)?;
-    let detector = Detector::new(&ruleset).map_err(fail)?;
-    let mut options = standing.triage(true, true, baseline::Coverage::Part);
-    // What the repository knows it knows wherever the agent meets it.
-    options.usage.scope = baseline::Scope::Repository;
-    let triage = Triage::new(&ruleset, options).map_err(fail)?;
+    let inspector = Inspector::new(|| ready(&base.root));
     let policy = Policy {
         base: &base,
         sensitive: &Sensitive::new(&config.agent.sensitive, &config.agent.allow),
-        inspector: &Inspector::new(detector, triage),
+        inspector: &inspector,
         redactor: &Redactor::new(event.session.as_deref().unwrap_or_default(), key_file()),
-        redacts: protocol::replaces(event) && !config.agent.denies_secrets,
+        redacts: protocol::replaces(event),
+        denies_secrets: config.agent.denies_secrets,
     };
     policy.judge(event).map_err(fail)
 }
@@ -176,13 +171,20 @@ fn mode_here() -> OnFailure {
 
 /// What protects from the agents that are found here, for `keysift doctor`.
 pub(super) fn checks(root: &Path) -> Result<Vec<Check>> {
-    let standing = standing(root)?;
-    let config = standing.config.clone();
-    let (ruleset, _) = config.ruleset(Ruleset::builtin())?;
-    let triage = Triage::new(&ruleset, standing.triage(true, true, baseline::Coverage::Part))?;
-    let inspector = Inspector::new(Detector::new(&ruleset)?, triage);
+    let config = standing(root)?.config;
+    let inspector = Inspector::new(|| ready(root));
     let sensitive = Sensitive::new(&config.agent.sensitive, &config.agent.allow);
     Ok(agents::checks(&folders()?, root, &inspector, &sensitive))
+}
+
+/// The rules of this folder, and what sets findings aside.
+fn ready(root: &Path) -> Result<(Detector, Triage)> {
+    let standing = standing(root)?;
+    let (ruleset, _) = standing.config.ruleset(Ruleset::builtin())?;
+    let mut options = standing.triage(true, true, baseline::Coverage::Part);
+    // What the repository knows it knows wherever the agent meets it.
+    options.usage.scope = baseline::Scope::Repository;
+    Ok((Detector::new(&ruleset)?, Triage::new(&ruleset, options)?))
 }
 
 /// What sets findings aside in this folder.

@@ -33,7 +33,7 @@ const NAMED: usize = 4;
 const LARGEST: u64 = 8 << 20;
 
 /// Everything about agents, in the order of [`Agent::ALL`]; only those that are found in the home directory.
-pub fn checks(folders: &Folders, root: &Path, inspector: &Inspector, sensitive: &Sensitive) -> Vec<Check> {
+pub fn checks(folders: &Folders, root: &Path, inspector: &Inspector<'_>, sensitive: &Sensitive) -> Vec<Check> {
     let found: Vec<Agent> = Agent::ALL.iter().copied().filter(|a| folders.has(*a)).collect();
     let mut checks: Vec<Check> = found.iter().map(|agent| hooks(*agent, folders)).collect();
     if found.contains(&Agent::ClaudeCode) {
@@ -239,7 +239,7 @@ fn configurations(folders: &Folders, root: &Path) -> Vec<PathBuf> {
 }
 
 /// Secrets in agents' configuration, servers without a pinned version, and classic tokens.
-fn configuration(folders: &Folders, root: &Path, inspector: &Inspector) -> Vec<Check> {
+fn configuration(folders: &Folders, root: &Path, inspector: &Inspector<'_>) -> Vec<Check> {
     let (mut secrets, mut classic, mut unpinned) = (Vec::new(), Vec::new(), Vec::new());
     let files = configurations(folders, root);
     for file in &files {

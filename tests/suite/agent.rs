@@ -447,6 +447,8 @@ fn a_person_can_allow_and_add_paths_and_an_agent_cannot() {
     assert!(denies(&claude.sends(&repo, "before", &read("internal/plan.md"), &Value::Null)));
     repo.write(".keysift.toml", "[agent]\nsecrets = \"deny\"\n");
     assert!(denies(&claude.sends(&repo, "before", &read("app.py"), &Value::Null)));
+    let run = claude.sends(&repo, "after", &bash("x"), &json!({ "stdout": format!("t = {}", github_token(4)) }));
+    assert!(run.out.contains('‹') && !run.out.contains(&github_token(4)), "outputs are redacted all the same");
     repo.write(".keysift.toml", "[agent]\non_failure = \"alow\"\n");
     let run = claude.sends(&repo, "before", &bash("ls"), &Value::Null);
     assert!(denies(&run) && run.out.contains(".keysift.toml:2"), "{run:#?}");

@@ -113,7 +113,7 @@ const MANNERS: &[(Manner, &str)] = &[
     (
         Manner::Writes,
         "\
-        touch tee truncate mktemp new-item set-content add-content out-file",
+        htpasswd touch tee truncate mktemp new-item set-content add-content out-file",
     ),
 ];
 
