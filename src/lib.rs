@@ -44,12 +44,14 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod canary;
 pub mod config;
 pub mod content;
 pub mod detect;
 mod error;
 pub mod finding;
 mod gap;
+pub mod limits;
 pub mod report;
 pub mod rule;
 pub mod scan;

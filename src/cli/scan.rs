@@ -10,7 +10,7 @@ use std::{
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keysift::{
-    Error, GapKind, Report, Result,
+    Error, GapKind, Report, Result, canary,
     detect::Detector,
     report::{self, Format, Mode},
     rule::{Confidence, Ruleset},
@@ -166,8 +166,11 @@ fn gap_kind(name: &str) -> Result<GapKind, String> {
 pub(crate) fn run(args: &Args) -> Done {
     let report = make(args, true)?;
     let code = status(&report, args.output.exit_zero);
-    write(&report, &args.output, code)?;
-    Ok(code)
+    match write(&report, &args.output, code) {
+        // Whoever read the report has gone; what the scan found is still what it found.
+        Ok(()) | Err(super::Failure::Closed) => Ok(code),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Scans as `keysift scan` does, but no baseline sets anything aside.
@@ -259,6 +262,7 @@ fn make(args: &Args, known: bool) -> Result<Report> {
     )?;
     let options = if known { options } else { triage::Options { baseline: None, ..options } };
     let triage = Triage::new(&ruleset, options)?;
+    canary::check(&ruleset, &detector)?;
     remarks.extend(repository.as_ref().and_then(Repository::remark));
     let max_size = args.limits.max_size.or(config.max_size);
     let level = args.limits.min_confidence.map(Into::into).or(config.min_confidence);
@@ -279,7 +283,8 @@ fn make(args: &Args, known: bool) -> Result<Report> {
     };
     let report = match mode {
         Mode::Stdin => {
-            scan::scan(mode, &Stdin::new(io::stdin(), args.stdin_path.clone()), &detector, &triage, settings)
+            let stdin = Stdin::new(io::stdin(), args.stdin_path.clone()).at_most(max_size);
+            scan::scan(mode, &stdin, &detector, &triage, settings)
         }
         Mode::Staged => {
             let repository = repository.ok_or_else(not_a_repository)?;
