@@ -48,6 +48,7 @@ const EXIT_STATUS: &str = "Exit status: 0 clean, 1 findings, 2 usage or configur
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Scan a working tree, the index, the history, or standard input
+    #[command(after_long_help = keysift::limits::text())]
     Scan(Box<scan::Args>),
     /// List, show and test rules
     Rules(rules::Args),

@@ -45,6 +45,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod agent;
+pub mod canary;
 pub mod config;
 pub mod content;
 pub mod detect;
@@ -52,6 +53,7 @@ pub mod doctor;
 mod error;
 pub mod finding;
 mod gap;
+pub mod limits;
 pub mod report;
 pub mod rule;
 pub mod scan;

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use self::locate::{Locator, lines_around};
 use crate::{
     content::{Content, Copied, Origin, Place},
-    detect::{Certainty, Detector, Match, Seen, entropy, note, score, text},
+    detect::{Certainty, Detector, LONGEST_ENCODED, Match, Seen, entropy, note, score, text},
     error::Result,
     finding::{Commit, Confidence, Finding, Fingerprint, Location, Secret, Suppression},
     gap::{Gap, GapKind},
@@ -27,12 +27,16 @@ use crate::{
     source::{
         Sink, Source, archive,
         history::{Appearance, History, Inspector},
+        oid::Oid,
     },
     triage::{Candidate, Triage, Verdict},
 };
 
 /// The most that a path may add to a score, in log-odds: what cannot reach the minimum with it is not kept.
 const BEST_PATH: f32 = 1.5;
+
+/// A path that no ordinary pattern names: where it is left out, so is everything.
+const NOWHERE: &str = "keysift-probe-1f0c/a9/b7";
 
 /// What a scan is to do, beyond its source.
 pub struct Settings<'a> {
@@ -73,7 +77,12 @@ pub fn scan(
         bytes: collector.bytes.load(Ordering::Relaxed),
         ..Covered::default()
     };
-    let gaps = std::mem::take(&mut *lock(&collector.gaps));
+    let mut gaps = std::mem::take(&mut *lock(&collector.gaps));
+    // A commit may well touch only what is ignored; a whole tree of which nothing is left is a mistake.
+    if mode == Mode::Worktree && covered.files > 0 && covered.bytes == 0 && collector.hides_everything() {
+        let reason = format!("ignore patterns leave out every one of {} files", covered.files);
+        gaps.push(Gap::new(GapKind::NoInput, "ignore patterns", reason));
+    }
     Ok(collector.report(begun, mode, covered, gaps, 0, settings))
 }
 
@@ -140,6 +149,10 @@ struct Collector<'a> {
     gaps: Mutex<Vec<Gap>>,
     files: AtomicU64,
     bytes: AtomicU64,
+    /// How many contents ignore files and allowlists leave out.
+    skipped: AtomicU64,
+    /// The length of the repository's object ids, in bytes.
+    id_len: usize,
 }
 
 impl Sink for Collector<'_> {
@@ -148,6 +161,7 @@ impl Sink for Collector<'_> {
             self.files.fetch_add(1, Ordering::Relaxed);
         }
         if self.triage.skips(content.origin.path.as_bstr()) {
+            self.skipped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         self.bytes.fetch_add(content.bytes.len() as u64, Ordering::Relaxed);
@@ -177,6 +191,7 @@ impl Collector<'_> {
     fn look(&self, content: Content<'_>) {
         let text = text::text(content.bytes);
         let seen = self.detector.scan(&text);
+        self.undecoded(&seen, content.origin.path.as_bstr());
         if seen.is_clean() {
             return;
         }
@@ -224,6 +239,27 @@ impl<'a> Collector<'a> {
             gaps: Mutex::default(),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            id_len: settings.repository.as_ref().and_then(|r| r.head.as_ref()).map_or(20, |head| head.len() / 2),
+        }
+    }
+
+    /// A name for a blob of which nothing but the content is at hand.
+    fn blob(&self, content: &[u8]) -> BString {
+        Oid::of_blob(content, self.id_len).map_or_else(|| "blob".into(), |id| format!("blob {id}").into())
+    }
+
+    /// Whether every content was left out, also those that no pattern can mean in particular.
+    fn hides_everything(&self) -> bool {
+        self.skipped.load(Ordering::Relaxed) == self.files.load(Ordering::Relaxed) && self.triage.skips(NOWHERE.into())
+    }
+
+    /// Says what was too long to be decoded.
+    fn undecoded(&self, seen: &Seen, place: &BStr) {
+        for run in seen.undecoded() {
+            let reason =
+                format!("{} bytes of encoded text, more than the {} that are decoded", run.len(), LONGEST_ENCODED);
+            lock(&self.gaps).push(Gap::new(GapKind::Decoding, place, reason));
         }
     }
 
@@ -310,7 +346,7 @@ impl<'a> Collector<'a> {
             let key = if appearance.text.is_some() { Err(at) } else { appearance.object.ok_or(at) };
             by_object.entry(key).or_default().push(at);
         }
-        let authors: Mutex<HashMap<crate::source::oid::Oid, Option<Commit>>> = Mutex::default();
+        let authors: Mutex<HashMap<Oid, Option<Commit>>> = Mutex::default();
         let groups: Vec<_> = by_object.into_iter().collect();
         groups.into_par_iter().for_each(|(object, places)| {
             let content: Cow<'_, [u8]> = match &appearances[places[0]].text {
@@ -343,7 +379,7 @@ impl<'a> Collector<'a> {
         history: &History,
         appearances: &[Appearance],
         places: &[usize],
-        authors: &Mutex<HashMap<crate::source::oid::Oid, Option<Commit>>>,
+        authors: &Mutex<HashMap<Oid, Option<Commit>>>,
         inner: &BStr,
         content: &[u8],
     ) {
@@ -489,13 +525,16 @@ impl Inspector for Collector<'_> {
                 let inner = self.whole(bytes);
                 numbers.extend(self.secrets(bytes, &inner));
             };
-            archive::expand("archive in history".into(), content, visit, gap);
+            archive::expand(self.blob(content).as_bstr(), content, visit, gap);
             numbers.sort_unstable();
             numbers.dedup();
             return impl_seen::SeenText(Looked::Archive(numbers));
         }
         let text = text::text(content);
         let seen = self.detector.scan(&text);
+        if seen.undecoded().next().is_some() {
+            self.undecoded(&seen, self.blob(content).as_bstr());
+        }
         impl_seen::SeenText(match text {
             Cow::Borrowed(_) => Looked::AsIs(seen),
             Cow::Owned(_) => Looked::Transcoded(seen),
@@ -505,7 +544,11 @@ impl Inspector for Collector<'_> {
     fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
         match (&base.0, text::text(content)) {
             (Looked::AsIs(base), Cow::Borrowed(text)) if !archive::is_archive(content) => {
-                impl_seen::SeenText(Looked::AsIs(self.detector.rescan(text, base, copied)))
+                let seen = self.detector.rescan(text, base, copied);
+                if seen.undecoded().next().is_some() {
+                    self.undecoded(&seen, self.blob(content).as_bstr());
+                }
+                impl_seen::SeenText(Looked::AsIs(seen))
             }
             _ => self.whole(content),
         }

@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args) -> Done {
         }
         Command::Import { from, make } => {
             let (path, scan) = make.begin()?;
-            let mut baseline = if path.exists() { Baseline::read(&path)? } else { Baseline::empty(NAME)? };
+            let mut baseline = if path.exists() { read(&path)? } else { Baseline::empty(NAME)? };
             let bytes =
                 std::fs::read(from).map_err(|e| Error::new(format!("cannot read {}", from.display())).because(e))?;
             let files = Files::here()?;
@@ -144,11 +144,19 @@ pub(crate) fn run(args: &Args) -> Done {
 }
 
 fn read(path: &Path) -> keysift::Result<Baseline> {
-    if path.exists() {
-        Baseline::read(path)
-    } else {
-        Err(Error::new(format!("there is no baseline {}", path.display())).help("`keysift baseline create` makes one"))
+    if !path.exists() {
+        return Err(
+            Error::new(format!("there is no baseline {}", path.display())).help("`keysift baseline create` makes one")
+        );
     }
+    let text = std::fs::read(path).unwrap_or_default();
+    if matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        // It serves as one when it is read; to write into it would be the end of both.
+        return Err(Error::new(format!("cannot change {}", path.display()))
+            .because("it is a report and no baseline")
+            .help("`keysift baseline import` takes what it says over into one"));
+    }
+    Baseline::read(path)
 }
 
 impl Make {

@@ -8,9 +8,10 @@ use std::{
 
 use clap::Subcommand;
 use keysift::{
-    detect::{Certainty, Detector, checksum::Checksum, score},
-    rule::{BUILTIN_TOML, Kind, Rule, Ruleset, template},
-    triage::{self, Candidate, Triage, Verdict},
+    canary,
+    detect::Detector,
+    rule::{BUILTIN_TOML, Kind, Rule, Ruleset},
+    triage::{self, Triage},
 };
 
 use super::{CLEAN, Done, FINDINGS, policy::Policy, setup};
@@ -122,40 +123,10 @@ fn show(ruleset: &Ruleset, id: &str) -> Done {
         }
     }
     for (number, example) in rule.examples.iter().enumerate() {
-        let filled = fill(rule, example, number as u64)?;
+        let filled = canary::fill(rule, example, number as u64)?;
         writeln!(out, "  example     {}", filled.escape_default())?;
     }
     Ok(CLEAN)
-}
-
-fn fill(rule: &Rule, text: &str, seed: u64) -> keysift::Result<String> {
-    let checksum = rule.checksum.as_deref().and_then(Checksum::named);
-    template::fill(text, seed, &|head| checksum.and_then(|c| c.fill(head)))
-}
-
-/// Whether the detector finds this rule in a text at the default confidence.
-fn finds(detector: &Detector, triage: &Triage, number: u32, text: &str) -> bool {
-    let seen = detector.scan(text.as_bytes());
-    let matches = detector.resolve_all(text.as_bytes(), &seen);
-    matches.iter().any(|m| {
-        let candidate = Candidate {
-            rule: &detector.rules()[number as usize],
-            secret: &text.as_bytes()[m.secret.clone()],
-            matched: &text.as_bytes()[m.span.clone()],
-            lines: text.as_bytes(),
-            above: b"",
-            path: "example".into(),
-            commit: None,
-        };
-        m.rule == number
-            && triage.judge(&candidate) == Verdict::Keep
-            && match m.certainty {
-                Certainty::Fixed(_) => true,
-                Certainty::Scored(log_odds) => {
-                    score::confidence(log_odds).is_some_and(|c| c >= keysift::detect::DEFAULT_CONFIDENCE)
-                }
-            }
-    })
 }
 
 /// Whether no template can make an example: the checksum is over more than a template knows.
@@ -177,9 +148,9 @@ fn test(ruleset: &Ruleset) -> Done {
                 let mut wrong = 0;
                 let mut sample = String::new();
                 for seed in 0..ROUNDS {
-                    match fill(rule, text, seed * 7919 + number as u64) {
+                    match canary::fill(rule, text, seed * 7919 + number as u64) {
                         Ok(filled) => {
-                            if finds(&detector, &triage, number as u32, &filled) != wanted {
+                            if canary::finds(&detector, &triage, number as u32, &filled).is_ok() != wanted {
                                 wrong += 1;
                                 sample = filled;
                             }

@@ -11,7 +11,7 @@ use bstr::BString;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keysift::{
-    Error, GapKind, Report, Result,
+    Error, GapKind, Report, Result, canary,
     detect::Detector,
     report::{self, Format, Mode},
     rule::{Confidence, Ruleset},
@@ -198,8 +198,11 @@ pub(crate) fn run(args: &Args) -> Done {
     let ground = Ground::of(&subject, &args.how, &args.how.wish())?;
     let made = make(ground, subject, &args.how, Known::SetAside)?;
     let code = status(&made.report, args.how.output.exit_zero);
-    write(made, &args.how.output, code)?;
-    Ok(code)
+    match write(made, &args.how.output, code) {
+        // Whoever read the report has gone; what the scan found is still what it found.
+        Ok(()) | Err(super::Failure::Closed) => Ok(code),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// What a run looks at.
@@ -416,6 +419,7 @@ pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) ->
     let detector = Detector::new(&ruleset)?;
     let options = policy.triage(!limits.no_inline, known == Known::SetAside, subject.coverage(&root));
     let triage = Triage::new(&ruleset, options)?;
+    canary::check(&ruleset, &detector)?;
     let max_size = limits.max_size.or(config.max_size);
     let level = limits.min_confidence.map(Into::into).or(config.min_confidence);
     let bar = progress_bar(mode, &how.output);
@@ -434,7 +438,10 @@ pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) ->
         verbose: how.output.verbose,
     };
     let report = match subject {
-        Subject::Stdin(name) => scan::scan(mode, &Stdin::new(io::stdin(), name), &detector, &triage, settings),
+        Subject::Stdin(name) => {
+            let stdin = Stdin::new(io::stdin(), name).at_most(max_size);
+            scan::scan(mode, &stdin, &detector, &triage, settings)
+        }
         Subject::Message(text) => scan::scan(mode, &Stdin::message(&text[..]), &detector, &triage, settings),
         Subject::Staged => {
             let repository = repository.ok_or_else(not_a_repository)?;

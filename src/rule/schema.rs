@@ -14,7 +14,7 @@ const SHORTEST_KEYWORD: usize = 3;
 /// Longest match of an expression without a bound of its own, in bytes, unless `reach` says otherwise.
 const DEFAULT_REACH: usize = 1024;
 /// The most that `reach` may ask for, in bytes.
-const LONGEST_REACH: usize = 1 << 16;
+pub const LONGEST_REACH: usize = 1 << 16;
 /// Bytes on either side of a match that decide whether it stands alone, and not in a longer encoded text.
 pub const NEIGHBOURS: u32 = 36;
 /// How far a `near` word may stand from its token, in bytes.

@@ -38,6 +38,20 @@ impl Oid {
         Some(Oid { bytes, len: (hex.len() / 2) as u8 })
     }
 
+    /// The id that git gives a blob with this content; `len` is that of the repository's ids, 20 or 32.
+    pub fn of_blob(content: &[u8], len: usize) -> Option<Oid> {
+        let head = format!("blob {}\0", content.len());
+        if len == 32 {
+            let mut hash = hmac_sha256::Hash::new();
+            hash.update(head.as_bytes());
+            hash.update(content);
+            return Oid::from_bytes(&hash.finalize());
+        }
+        let mut hash = sha1_smol::Sha1::from(head);
+        hash.update(content);
+        Oid::from_bytes(&hash.digest().bytes())
+    }
+
     /// The bytes, 20 or 32.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.len)]
@@ -87,6 +101,13 @@ impl fmt::Debug for Oid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blobs_have_the_ids_that_git_gives_them() {
+        let id = |len| Oid::of_blob(b"", len).unwrap().to_string();
+        assert_eq!(id(20), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+        assert_eq!(id(32), "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813");
+    }
 
     #[test]
     fn hex_round_trip() {

@@ -143,6 +143,20 @@ fn a_baseline_knows_what_moved_and_not_what_is_new() {
 }
 
 #[test]
+fn a_report_that_serves_as_baseline_is_not_written_over() {
+    let repo = Repo::new();
+    repo.put("a.txt", line(1));
+    let report = repo.keysift(["scan", "--format", "json"]).exits(1).out;
+    repo.write("report.json", &report);
+    repo.keysift(["scan", "--baseline", "report.json", "a.txt"]).exits(0);
+    for command in ["update", "prune"] {
+        let run = repo.keysift(["baseline", command, "--output", "report.json"]).exits(2);
+        assert!(run.err.contains("baseline import"), "{run:?}");
+        assert_eq!(std::fs::read_to_string(repo.path().join("report.json")).unwrap(), report);
+    }
+}
+
+#[test]
 fn gaps_can_be_accepted_by_kind() {
     let repo = Repo::new();
     repo.put("README", "hello\n");

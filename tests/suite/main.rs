@@ -3,13 +3,17 @@
 mod agent;
 mod agent_session;
 mod agent_settings;
+mod archives;
+mod canary;
 mod cli;
 mod common;
 mod config;
 mod delta;
 mod layering;
+mod limits;
 mod reports;
 mod rules;
 mod sources;
+mod surroundings;
 mod triage;
 mod workflow;

@@ -1088,6 +1088,9 @@ fn repository_replaced_objects_are_not_hidden() {
 fn stdin_is_one_content() {
     let seen = Seen::of(&Stdin::new(&b"a\0b"[..], "name")).complete();
     assert_eq!(seen.text("name"), "a\0b");
+    let large = Seen::of(&Stdin::new(&b"four"[..], "name").at_most(Some(3)));
+    assert_eq!(large.gaps(), [(GapKind::Size, "name".to_owned())]);
+    assert_eq!(Seen::of(&Stdin::new(&b"four"[..], "name").at_most(Some(4))).complete().text("name"), "four");
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {

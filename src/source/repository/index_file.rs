@@ -14,6 +14,9 @@ use memmap2::Mmap;
 use super::{ReadError, TreeEntry};
 use crate::source::oid::Oid;
 
+/// No byte of an index can stand for more than this many bytes of paths: in version 4 an entry of 64 bytes may
+/// repeat the path before it, and no path is longer than the operating system takes.
+const RATIO: usize = 64;
 /// As deep as git goes (`core.maxTreeDepth`).
 const DEEPEST: usize = 2048;
 
@@ -139,8 +142,8 @@ impl IndexFile {
             skip_worktree: false,
             intent_to_add: false,
         };
-        let left = self.count;
-        Ok(Cursor { index: self, next: 12, left, entry, path: Vec::new(), done: false })
+        let (left, room) = (self.count, self.bytes().saturating_mul(RATIO));
+        Ok(Cursor { index: self, next: 12, left, entry, path: Vec::new(), room, done: false })
     }
 
     /// Number of entries.
@@ -171,7 +174,8 @@ impl CacheNode {
         if depth > DEEPEST || count > rest.len() {
             return None;
         }
-        let mut children = Vec::with_capacity(count);
+        // The count is not to be believed.
+        let mut children = Vec::new();
         for _ in 0..count {
             children.push(CacheNode::parse(&mut rest, hash_len, depth + 1)?);
         }
@@ -213,6 +217,8 @@ pub(crate) struct Cursor<'a> {
     left: u32,
     entry: Entry,
     path: Vec<u8>,
+    /// How many bytes of paths there may still be.
+    room: usize,
     done: bool,
 }
 
@@ -289,6 +295,7 @@ impl Cursor<'_> {
             _ => memchr::memchr(0, rest)?,
         };
         self.path.extend_from_slice(rest.get(..len)?);
+        self.room = self.room.checked_sub(self.path.len())?;
         at += len;
         self.next = if *version == 4 { at + 1 } else { start + (at - start + 8) / 8 * 8 };
         (self.next <= data.len()).then_some(())
