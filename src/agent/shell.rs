@@ -55,7 +55,7 @@ pub struct Redirection {
 /// The commands of a script, in the order of their text; those in substitutions before the one around them.
 pub fn parse(script: &str) -> Vec<Command> {
     let mut parser = Parser::new(script, Vec::new(), 0);
-    parser.list(None, None);
+    parser.list(None);
     parser.out
 }
 
@@ -99,15 +99,12 @@ impl Parser {
         if at < self.end { self.chars.get(at).copied() } else { None }
     }
 
-    /// Reads commands until the closing character (or the end); `inside` is the command whose argument this is.
-    fn list(&mut self, close: Option<char>, inside: Option<usize>) {
+    /// Reads commands to the end; `inside` is the command in whose arguments they stand.
+    fn list(&mut self, inside: Option<usize>) {
         self.depth += 1;
         let mut open = Open::default();
         let mut piped: Option<usize> = None;
         while let Some(c) = self.peek(0) {
-            if Some(c) == close {
-                break;
-            }
             match c {
                 ' ' | '\t' | '\r' => self.at += 1,
                 '\\' if self.peek(1) == Some('\n') => self.at += 2,
@@ -138,10 +135,12 @@ impl Parser {
                 }
                 '<' | '>' if self.peek(1) != Some('(') => self.redirection(&mut open),
                 c if c.is_ascii_digit() && self.is_numbered_redirection() => {
-                    let errors = c == '2';
+                    let before = open.command.redirections.len();
                     self.at += 1;
                     self.redirection(&mut open);
-                    if errors && let Some(last) = open.command.redirections.last_mut() {
+                    if c == '2'
+                        && let Some(last) = open.command.redirections.get_mut(before)
+                    {
                         last.is_output = false;
                     }
                 }
@@ -443,13 +442,10 @@ impl Parser {
 
     /// As [`Parser::list`], with groups in it balanced.
     fn group(&mut self, close: Option<char>, number: usize) {
-        if close == Some('`') {
-            return self.list(close, Some(number));
-        }
-        // The closing parenthesis is the one that no group opened: found first, so that `list` stays simple.
-        let close = self.closing();
+        // The closing character is the one that no group opened: found first, so that `list` stays simple.
+        let close = if close == Some('`') { self.find('`').unwrap_or(self.end) } else { self.closing() };
         let around = std::mem::replace(&mut self.end, close);
-        self.list(None, Some(number));
+        self.list(Some(number));
         self.at = self.end;
         self.end = around;
     }
@@ -482,7 +478,9 @@ mod tests {
     use super::*;
 
     fn words(script: &str) -> Vec<Vec<String>> {
-        parse(script).into_iter().map(|c| c.words.into_iter().map(|w| w.text).collect()).collect()
+        // A word of the shell's own (`fi`) leaves a command without words.
+        let commands = parse(script).into_iter().filter(|c| !c.words.is_empty() || !c.redirections.is_empty());
+        commands.map(|c| c.words.into_iter().map(|w| w.text).collect()).collect()
     }
 
     #[test]

@@ -359,7 +359,8 @@ impl Reader {
             "echo" | "printf" | "print" | "write-host" | "write-output" | "cat" => {
                 arguments.iter().flat_map(|w| w.variables.clone()).collect()
             }
-            _ if name.starts_with('$') => command.words.iter().flat_map(|w| w.variables.clone()).collect(),
+            // PowerShell shows what stands alone.
+            _ if name.starts_with("$env:") => command.words.iter().flat_map(|w| w.variables.clone()).collect(),
             _ => Vec::new(),
         };
         if matches!(fate, Fate::Shown) {
