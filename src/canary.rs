@@ -58,9 +58,9 @@ pub fn finds(detector: &Detector, triage: &Triage, number: u32, text: &str) -> s
     }
     Err(why.unwrap_or_else(|| {
         let traces = detector.explain(text);
-        let verdicts =
+        let mut verdicts =
             traces.iter().filter(|t| t.rule == number).filter_map(|t| t.outcome.verdict.as_ref().err().copied());
-        verdicts.last().unwrap_or("none of its keywords stands there").to_owned()
+        verdicts.next_back().unwrap_or("none of its keywords stands there").to_owned()
     }))
 }
 

@@ -84,8 +84,8 @@ impl Expansion<'_> {
             Kind::Tar => {
                 for member in tar::members(content) {
                     match member {
-                        Ok((name, inner)) if self.counts(path) => {
-                            self.open(member_path(path, &name).as_ref(), &inner, depth + 1);
+                        Ok(member) if self.counts(path) => {
+                            self.open(member_path(path, &member.name).as_ref(), &member.content, depth + 1);
                         }
                         Ok(_) => return,
                         Err(why) => self.fail(path, why),

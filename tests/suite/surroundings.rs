@@ -137,7 +137,7 @@ fn files_that_change_and_vanish_while_they_are_read() {
                 let file = folder.join(format!("{}", n % 50));
                 let _ = fs::write(&file, vec![b'x'; (n % 7) as usize * 100_000]);
                 let other = folder.join(format!("{}", n.wrapping_mul(17) % 50));
-                let _ = if n % 3 == 0 { fs::create_dir(&other) } else { fs::remove_file(&other) };
+                let _ = if n.is_multiple_of(3) { fs::create_dir(&other) } else { fs::remove_file(&other) };
                 let _ = fs::remove_dir(&other);
             }
         });

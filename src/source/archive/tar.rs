@@ -22,8 +22,14 @@ pub(super) fn is_tar(content: &[u8]) -> bool {
     stated == others.map(|b| u32::from(*b)).sum::<u32>() + 8 * u32::from(b' ')
 }
 
-/// Name and content of each member that has one; of a link its target. After an error there is nothing more.
-pub(super) fn members(content: &[u8]) -> Vec<Result<(BString, Cow<'_, [u8]>), String>> {
+/// A file in a tar.
+pub(super) struct Member<'a> {
+    pub(super) name: BString,
+    pub(super) content: Cow<'a, [u8]>,
+}
+
+/// Each member that has one; of a link its target. After an error there is nothing more.
+pub(super) fn members(content: &[u8]) -> Vec<Result<Member<'_>, String>> {
     let mut archive = tar::Archive::new(content);
     // Archives that were put one behind the other.
     archive.set_ignore_zeros(true);
@@ -46,14 +52,14 @@ pub(super) fn members(content: &[u8]) -> Vec<Result<(BString, Cow<'_, [u8]>), St
             continue;
         }
         if let Some(target) = entry.link_name_bytes().filter(|_| kind.is_symlink() || kind.is_hard_link()) {
-            members.push(Ok((name, target.into_owned().into())));
+            members.push(Ok(Member { name, content: target.into_owned().into() }));
             continue;
         }
         // Of a sparse file what is there, without its holes.
         let size = if kind.is_gnu_sparse() { entry.header().entry_size().unwrap_or(0) } else { entry.size() };
         let rest = usize::try_from(entry.raw_file_position()).ok().and_then(|at| content.get(at..)).unwrap_or_default();
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        members.push(Ok((name, rest[..size.min(rest.len())].into())));
+        members.push(Ok(Member { name, content: rest[..size.min(rest.len())].into() }));
         if size > rest.len() {
             members.push(Err("it is cut off".into()));
             break;
