@@ -465,6 +465,8 @@ pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) ->
         }
     }?;
     bar.finish_and_clear();
+    // The program is about to end: to free thousands of rules would take a tenth of a small run.
+    std::mem::forget((ruleset, detector, triage));
     Ok(Made { report, root, advice: config.advice })
 }
 

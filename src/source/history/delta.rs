@@ -20,7 +20,7 @@ use super::{
 use crate::content::Copied;
 
 /// Bytes of bases that are kept for their children, over all threads; beyond it they are made anew.
-const LIVE_BYTES: usize = 128 << 20;
+const LIVE_BYTES: usize = 64 << 20;
 /// Subtrees with at least this many entries become tasks of their own.
 const TASK_ENTRIES: u32 = 48;
 

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    ops::Range,
     sync::{Mutex, OnceLock},
 };
 
@@ -282,15 +283,23 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Where a tree's subtrees and leaves stand in an arena.
+#[derive(Debug)]
+struct Part {
+    arena: u32,
+    subtrees: Range<u32>,
+    leaves: Range<u32>,
+}
+
 /// How trees hang together, and where they lead to something wanted.
 #[derive(Debug, Default)]
 pub struct Graph {
     names: Vec<Box<[u8]>>,
     /// Number of the object → place in `trees`.
     places: Vec<u32>,
-    trees: Vec<(usize, usize, usize, usize)>,
-    subtrees: Vec<(u32, u32)>,
-    leaves: Vec<(u32, Leaf)>,
+    trees: Vec<Part>,
+    /// What the threads gathered, as it is: to put it together would take as much memory again.
+    arenas: Vec<Arena>,
     /// (tree, the id of something that is not there)
     pub missing: Vec<(u32, Oid)>,
     /// (tree, why it cannot be read)
@@ -301,16 +310,15 @@ impl Shared {
     /// Ends the gathering.
     pub fn finish(self, objects: usize) -> Graph {
         let mut graph = Graph { places: vec![u32::MAX; objects], ..Graph::default() };
-        for Local { arena, .. } in self.lanes.into_values() {
-            let (mut subtree, mut leaf) = (graph.subtrees.len(), graph.leaves.len());
-            for (number, subtrees, leaves) in arena.trees {
+        for Local { mut arena, .. } in self.lanes.into_values() {
+            let (mut subtree, mut leaf) = (0, 0);
+            for (number, subtrees, leaves) in std::mem::take(&mut arena.trees) {
                 graph.places[number as usize] = graph.trees.len() as u32;
-                graph.trees.push((subtree, subtree + subtrees as usize, leaf, leaf + leaves as usize));
-                subtree += subtrees as usize;
-                leaf += leaves as usize;
+                let (subtrees, leaves) = (subtree..subtree + subtrees, leaf..leaf + leaves);
+                (subtree, leaf) = (subtrees.end, leaves.end);
+                graph.trees.push(Part { arena: graph.arenas.len() as u32, subtrees, leaves });
             }
-            graph.subtrees.extend(arena.subtrees);
-            graph.leaves.extend(arena.leaves);
+            graph.arenas.push(arena);
         }
         graph.names = self.names.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).list;
         graph.missing = self.missing.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -335,8 +343,10 @@ impl Graph {
     pub fn tree(&self, number: u32) -> (&[(u32, u32)], &[(u32, Leaf)]) {
         match self.places.get(number as usize) {
             Some(&place) if place != u32::MAX => {
-                let (s, t, l, m) = self.trees[place as usize];
-                (&self.subtrees[s..t], &self.leaves[l..m])
+                let Part { arena, subtrees, leaves } = &self.trees[place as usize];
+                let arena = &self.arenas[*arena as usize];
+                let list = |range: &Range<u32>| range.start as usize..range.end as usize;
+                (&arena.subtrees[list(subtrees)], &arena.leaves[list(leaves)])
             }
             _ => (&[], &[]),
         }
