@@ -242,8 +242,12 @@ fn prompt(text: &str) -> Action {
     Action::Text { what: "prompt".to_owned(), text: text.to_owned() }
 }
 
-/// The answer of Claude Code's kind that stops a tool.
+/// The answer of Claude Code's kind that stops a tool, or refuses it the permission that it asks for.
 fn deny_like_claude(event: &str, reason: &str) -> Value {
+    if event == "PermissionRequest" {
+        return json!({ "hookSpecificOutput": {
+            "hookEventName": event, "decision": { "behavior": "deny", "message": reason } } });
+    }
     json!({ "hookSpecificOutput": {
         "hookEventName": event, "permissionDecision": "deny", "permissionDecisionReason": reason } })
 }

@@ -390,7 +390,6 @@ impl History {
                 }
             }
         }
-        let first_loose = self.objects.loose_numbers().start;
         let visitor = Blobs { first: 0, ..blobs };
         objects::for_each_loose(
             &self.objects,
@@ -402,7 +401,6 @@ impl History {
             },
             |number, why| visitor.failed(number, why),
         );
-        debug_assert!(first_loose <= self.objects.len() as u32);
         gathered
     }
 

@@ -36,10 +36,6 @@ impl Protocol for ClaudeCode {
     fn answer(&self, event: &Event, verdict: &Verdict) -> Answer {
         match (verdict, event.moment) {
             (Verdict::Pass, _) => Answer::silent(),
-            (Verdict::Deny(reason), Moment::Before) if event.name == "PermissionRequest" => {
-                Answer::json(&json!({ "hookSpecificOutput": { "hookEventName": event.name,
-                    "decision": { "behavior": "deny", "message": signed(reason) } } }))
-            }
             (Verdict::Deny(reason), Moment::Before) => Answer::json(&deny_like_claude(&event.name, &signed(reason))),
             (Verdict::Deny(reason), _) => Answer::json(&json!({ "decision": "block", "reason": signed(reason) })),
             // `block` would end the turn; the context is enough to go on with.

@@ -38,10 +38,6 @@ impl Protocol for Codex {
     fn answer(&self, event: &Event, verdict: &Verdict) -> Answer {
         match (verdict, event.moment) {
             (Verdict::Pass, _) => Answer::silent(),
-            (Verdict::Deny(reason), Moment::Before) if event.name == "PermissionRequest" => {
-                Answer::json(&json!({ "hookSpecificOutput": { "hookEventName": event.name,
-                    "decision": { "behavior": "deny", "message": signed(reason) } } }))
-            }
             (Verdict::Deny(reason), Moment::Before) => Answer::json(&deny_like_claude(&event.name, &signed(reason))),
             (Verdict::Deny(text) | Verdict::Report(text), _) => {
                 Answer::json(&json!({ "decision": "block", "reason": signed(text) }))
