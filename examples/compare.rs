@@ -107,7 +107,7 @@ fn main() -> ExitCode {
             let detector = Detector::new(&Ruleset::builtin()).expect("the built-in rules are valid");
             let history = History::open(&repository, Options::default()).expect("no revisions are named");
             let begun = Instant::now();
-            let outcome = history.inspect(&Looker { detector, delta_wise });
+            let outcome = history.inspect(&Looker { detector, delta_wise }, None);
             (found(outcome.appearances), begun.elapsed().as_secs_f64())
         };
         let (delta, whole) = (run(true), run(false));

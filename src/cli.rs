@@ -17,7 +17,9 @@ mod scan;
 mod setup;
 
 use std::{
+    env,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -110,6 +112,18 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(ERROR)
         }
     }
+}
+
+/// Where this user's caches are: ours is a folder of it. `None` where no environment variable says it.
+fn cache_dir() -> Option<PathBuf> {
+    let folder = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let usual = if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else {
+        let below = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+        folder("HOME").map(|home| home.join(below))
+    };
+    Some(folder("XDG_CACHE_HOME").or(usual)?.join("keysift"))
 }
 
 /// Why a command ended early.

@@ -1,9 +1,10 @@
 //! A content and where it was seen: what sources hand to detection.
 
 use bstr::BString;
+use serde::{Deserialize, Serialize};
 
 /// What kind of text a content is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Place {
     /// The content of a file.
     Content,

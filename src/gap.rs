@@ -1,7 +1,7 @@
 //! What was asked for and could not be covered.
 
 use bstr::BString;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One thing that a scan was asked to cover and did not: its kind, its place, the reason.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +32,7 @@ impl Gap {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $remedy:literal;)*) => {
         /// The kinds of gaps. Their names are part of the report format.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         #[non_exhaustive]
         pub enum GapKind { $($(#[$doc])* $name,)* }

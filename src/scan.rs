@@ -7,7 +7,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap, HashSet},
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
@@ -26,7 +26,10 @@ use crate::{
     report::{Covered, Mode, Report, Repository, Scan},
     source::{
         Sink, Source, archive,
-        history::{Appearance, History, Inspector},
+        history::{
+            Appearance, History, Inspector,
+            cache::{Cache, Memory},
+        },
         oid::Oid,
     },
     triage::{Candidate, Triage, Verdict},
@@ -58,6 +61,9 @@ pub struct Settings<'a> {
     pub verbose: bool,
 }
 
+/// The name of this engine: another one may see other things in the same contents.
+pub const ENGINE: &str = env!("KEYSIFT_ENGINE");
+
 /// Scans a source: working tree, index, standard input.
 ///
 /// # Errors
@@ -83,27 +89,62 @@ pub fn scan(
         let reason = format!("ignore patterns leave out every one of {} files", covered.files);
         gaps.push(Gap::new(GapKind::NoInput, "ignore patterns", reason));
     }
-    Ok(collector.report(begun, mode, covered, gaps, 0, settings))
+    let below = lock(&collector.below).len();
+    Ok(collector.report(begun, mode, covered, gaps, Counts { below, unreachable: 0 }, settings))
 }
 
-/// Scans a history.
+/// Scans a history, or of a history that `cache` knows what is new.
 ///
 /// # Errors
 /// None at present: what cannot be read is a gap.
-pub fn scan_history(history: &History, detector: &Detector, triage: &Triage, settings: Settings<'_>) -> Result<Report> {
+pub fn scan_history(
+    history: &History,
+    cache: Option<&Cache>,
+    detector: &Detector,
+    triage: &Triage,
+    settings: Settings<'_>,
+) -> Result<Report> {
     let begun = Begun::now();
-    let collector = Collector::new(detector, triage, &settings);
-    let outcome = history.inspect(&collector);
-    let covered = Covered { files: 0, blobs: outcome.blobs, commits: outcome.commits, bytes: outcome.bytes };
-    collector.place_appearances(history, &outcome.appearances);
     let mut settings = settings;
-    let stages: Vec<String> = outcome.stages.iter().map(|(name, seconds)| format!("{name} {seconds:.2} s")).collect();
-    if settings.verbose {
-        settings.remarks.push(format!("history: {}", stages.join(", ")));
+    let mut collector = Collector::new(detector, triage, &settings);
+    // Of a range of commits little is to be remembered.
+    let cache = cache.filter(|_| history.is_whole());
+    let recalled = cache.and_then(|cache| cache.recall(history, &collector));
+    let is_recalled = recalled.is_some();
+    let mut memory = recalled.unwrap_or_else(|| {
+        let outcome = history.inspect(&collector, cache);
+        Memory { outcome, below: 0 }
+    });
+    collector.place_appearances(history, &memory.outcome.appearances);
+    memory.outcome.gaps.append(collector.gaps.get_mut().unwrap_or_else(PoisonError::into_inner));
+    let below = collector.below.get_mut().unwrap_or_else(PoisonError::into_inner).len();
+    memory.below = below.max(memory.below);
+    if let Some(cache) = cache {
+        if !is_recalled {
+            cache.keep(history, &collector, &memory);
+        }
+        settings.remarks.append(&mut cache.take_remarks());
     }
-    let mut gaps = outcome.gaps;
-    gaps.append(&mut lock(&collector.gaps));
-    Ok(collector.report(begun, Mode::History, covered, gaps, outcome.unreachable, settings))
+    let Memory { outcome, below } = memory;
+    if settings.verbose {
+        let stages = outcome.stages.iter().map(|(name, seconds)| format!("{name} {seconds:.2} s"));
+        let stages: Vec<String> = if is_recalled { vec!["as remembered".into()] } else { stages.collect() };
+        settings.remarks.push(format!("history: {}", stages.join(", ")));
+        if let Some(cache) = cache {
+            settings.remarks.push(format!("cache: {}", cache.folder().display()));
+        }
+    }
+    let covered = Covered { files: 0, blobs: outcome.blobs, commits: outcome.commits, bytes: outcome.bytes };
+    let counts = Counts { below, unreachable: outcome.unreachable };
+    Ok(collector.report(begun, Mode::History, covered, outcome.gaps, counts, settings))
+}
+
+/// What was found and is not reported.
+struct Counts {
+    /// Secrets below the minimum confidence.
+    below: usize,
+    /// Contents with findings that no ref reaches.
+    unreachable: usize,
 }
 
 /// When a scan began.
@@ -430,7 +471,7 @@ impl<'a> Collector<'a> {
         mode: Mode,
         covered: Covered,
         mut gaps: Vec<Gap>,
-        unreachable: usize,
+        counts: Counts,
         settings: Settings<'_>,
     ) -> Report {
         let rules = self.detector.rules();
@@ -487,8 +528,8 @@ impl<'a> Collector<'a> {
             covered,
             gaps,
             accepted_gaps,
-            below_confidence: self.below.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).len(),
-            unreachable,
+            below_confidence: counts.below,
+            unreachable: counts.unreachable,
             remarks,
             started: begun.stamp,
             seconds: begun.clock.elapsed().as_secs_f64(),
@@ -511,7 +552,10 @@ enum Looked {
     AsIs(Seen),
     Transcoded(Seen),
     /// An archive: the numbers of the secrets inside.
-    Archive(Vec<u64>),
+    Archive {
+        secrets: Vec<u64>,
+        is_clean: bool,
+    },
 }
 
 impl Inspector for Collector<'_> {
@@ -519,16 +563,18 @@ impl Inspector for Collector<'_> {
 
     fn whole(&self, content: &[u8]) -> Self::Seen {
         if archive::is_archive(content) {
-            let mut numbers = Vec::new();
-            let gap = &mut |gap| lock(&self.gaps).push(gap);
+            let (mut secrets, mut gaps, mut is_clean) = (Vec::new(), Vec::new(), true);
             let visit = &mut |_: &BStr, bytes: &[u8]| {
                 let inner = self.whole(bytes);
-                numbers.extend(self.secrets(bytes, &inner));
+                is_clean &= self.is_clean(&inner);
+                secrets.extend(self.secrets(bytes, &inner));
             };
-            archive::expand(self.blob(content).as_bstr(), content, visit, gap);
-            numbers.sort_unstable();
-            numbers.dedup();
-            return impl_seen::SeenText(Looked::Archive(numbers));
+            archive::expand(self.blob(content).as_bstr(), content, visit, &mut |gap| gaps.push(gap));
+            is_clean &= gaps.is_empty();
+            lock(&self.gaps).append(&mut gaps);
+            secrets.sort_unstable();
+            secrets.dedup();
+            return impl_seen::SeenText(Looked::Archive { secrets, is_clean });
         }
         let text = text::text(content);
         let seen = self.detector.scan(&text);
@@ -557,7 +603,7 @@ impl Inspector for Collector<'_> {
     fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64> {
         let seen = match &seen.0 {
             Looked::AsIs(seen) | Looked::Transcoded(seen) => seen,
-            Looked::Archive(numbers) => return numbers.clone(),
+            Looked::Archive { secrets, .. } => return secrets.clone(),
         };
         if seen.is_clean() {
             return Vec::new();
@@ -578,6 +624,17 @@ impl Inspector for Collector<'_> {
         numbers.sort_unstable();
         numbers.dedup();
         numbers
+    }
+
+    fn is_clean(&self, seen: &Self::Seen) -> bool {
+        match &seen.0 {
+            Looked::AsIs(seen) | Looked::Transcoded(seen) => seen.is_clean() && seen.undecoded().next().is_none(),
+            Looked::Archive { is_clean, .. } => *is_clean,
+        }
+    }
+
+    fn threshold(&self) -> String {
+        format!("{:?}", self.min_confidence)
     }
 
     fn progress(&self, done: u64, total: u64) {

@@ -108,7 +108,7 @@ pub mod history {
         for unreachable in [false, true] {
             let options = Options { unreachable, ..Options::default() };
             let Ok(history) = History::open(repository, options) else { continue };
-            for appearance in history.inspect(&Checking).appearances {
+            for appearance in history.inspect(&Checking, None).appearances {
                 if let Some(object) = appearance.object {
                     let _ = history.read(&object);
                 }

@@ -198,9 +198,7 @@ fn home() -> Option<PathBuf> {
 
 /// Where the key of placeholders is kept: in the user's cache.
 fn key_file() -> Option<PathBuf> {
-    let cache = env::var_os("XDG_CACHE_HOME").filter(|v| Path::new(v).is_absolute()).map(PathBuf::from);
-    let usual = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
-    Some(cache.or_else(|| Some(home()?.join(usual)))?.join("keysift/agent.key"))
+    Some(super::cache_dir()?.join("agent.key"))
 }
 
 /// Where settings are, for this person and in this directory.

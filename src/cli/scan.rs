@@ -17,7 +17,7 @@ use keysift::{
     rule::{Confidence, Ruleset},
     scan::{self, Settings},
     source::{
-        history::{self, History},
+        history::{self, History, cache::Cache},
         index::Index,
         oid::Oid,
         repository::{Environment, Repository},
@@ -146,8 +146,11 @@ struct LimitFlags {
     /// Leave files above this size out, as a gap (bytes; default: no limit)
     #[arg(long, value_name = "BYTES")]
     max_size: Option<u64>,
-    /// Accepted for the sake of scripts: this version remembers nothing between scans
-    #[arg(long)]
+    /// Keep what scans of histories learn in this folder (default: keysift in the user's cache)
+    #[arg(long, value_name = "DIR", env = "KEYSIFT_CACHE")]
+    cache: Option<PathBuf>,
+    /// Neither use nor keep what scans of histories learn
+    #[arg(long, conflicts_with = "cache")]
     no_cache: bool,
     /// Threads (default: one a core)
     #[arg(short, long, value_name = "N")]
@@ -450,8 +453,12 @@ pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) ->
         Subject::History { options, .. } => {
             let repository = repository.ok_or_else(not_a_repository)?;
             let messages = options.messages && config.messages.unwrap_or(true);
+            let (cache, why_not) = cache(&repository, limits, &settings.rules_hash);
+            let remark = why_not.filter(|_| settings.verbose).map(|why| format!("no cache is used: {why}"));
+            let remarks = settings.remarks.into_iter().chain(remark).collect();
+            let settings = Settings { remarks, ..settings };
             let history = History::open(&repository, history::Options { messages, ..options })?;
-            scan::scan_history(&history, &detector, &triage, settings)
+            scan::scan_history(&history, cache.as_ref(), &detector, &triage, settings)
         }
         Subject::Files(paths) => {
             let worktree = Worktree::new(paths, environment, max_size).from_root(&root);
@@ -468,6 +475,26 @@ pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) ->
     // The program is about to end: to free thousands of rules would take a tenth of a small run.
     std::mem::forget((ruleset, detector, triage));
     Ok(Made { report, root, advice: config.advice })
+}
+
+/// Where to keep what is learnt of a history, or why nowhere.
+fn cache(repository: &Repository, limits: &LimitFlags, rules_hash: &str) -> (Option<Cache>, Option<&'static str>) {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match (&limits.cache, super::cache_dir()) {
+        _ if limits.no_cache => return (None, None),
+        (Some(folder), _) => folder.clone(),
+        (None, None) => return (None, Some("the home directory is not known")),
+        (None, Some(folder)) => {
+            // Nothing is written into what is scanned, unless somebody asks for just that.
+            let inside = |root: &Path| folder.ancestors().any(|above| real(above) == real(root));
+            if repository.root().is_some_and(inside) || inside(repository.common_dir()) {
+                return (None, Some("the user's cache directory is inside the repository"));
+            }
+            folder
+        }
+    };
+    let engine = format!("{} {rules_hash}", scan::ENGINE);
+    (Some(Cache::of(&folder, repository, &engine)), None)
 }
 
 /// The transcripts of coding agents in the home directory.

@@ -4,6 +4,7 @@
 //! read the same way, keeping what leads to a finding ([`trees`]), then commits are compared with their
 //! parents ([`provenance`]). A short range of commits is inspected by comparing trees directly.
 
+pub mod cache;
 mod commits;
 mod delta;
 mod lanes;
@@ -28,6 +29,7 @@ use bstr::BString;
 use rayon::prelude::*;
 
 use self::{
+    cache::{Cache, Known},
     commits::Commits,
     delta::{Forest, Visitor},
     messages::Messages,
@@ -58,6 +60,15 @@ pub trait Inspector: Sync {
     fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen;
     /// Numbers for the secrets that were seen: equal for equal secrets of one rule; sorted, distinct.
     fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64>;
+    /// Whether there is nothing at all in a content: no match of any confidence, nothing left out.
+    /// Only what is clean is remembered.
+    fn is_clean(&self, _seen: &Self::Seen) -> bool {
+        false
+    }
+    /// What besides the rules decides which secrets count.
+    fn threshold(&self) -> String {
+        String::new()
+    }
     /// Progress: this many more objects of `total` are done.
     fn progress(&self, done: u64, total: u64);
     /// Whether to stop early.
@@ -105,7 +116,7 @@ pub struct Appearance {
 }
 
 /// What a history scan found and covered.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Outcome {
     /// Where secrets appeared: first introduction first.
     pub appearances: Vec<Appearance>,
@@ -199,17 +210,47 @@ impl History {
         Some((author.name, author.email, date(author.seconds, author.offset)))
     }
 
-    /// Looks at everything in scope.
-    pub fn inspect<I: Inspector>(&self, inspector: &I) -> Outcome {
+    /// Whether everything that the revisions reach is in scope.
+    pub fn is_whole(&self) -> bool {
+        self.exclude.is_empty()
+    }
+
+    /// Everything that decides what an inspection comes to, besides what is seen in contents.
+    fn state(&self, part: &mut dyn FnMut(&[u8])) {
+        let Options { revs, messages, unreachable } = &self.options;
+        let mut shallow: Vec<&Oid> = self.shallow.iter().collect();
+        shallow.sort();
+        part(format!("{messages} {unreachable} {} {}", revs.is_empty(), self.partial).as_bytes());
+        for ids in [&self.include, &self.exclude, &self.remotes] {
+            part(&ids.len().to_le_bytes());
+            ids.iter().for_each(|id| part(id.as_bytes()));
+        }
+        for (name, id) in &self.refs {
+            part(name);
+            part(id.as_bytes());
+        }
+        part(&shallow.len().to_le_bytes());
+        shallow.into_iter().chain(&self.head).for_each(|id| part(id.as_bytes()));
+        self.objects.state(part);
+    }
+
+    /// Looks at everything in scope, or at what is not known yet.
+    pub fn inspect<I: Inspector>(&self, inspector: &I, cache: Option<&Cache>) -> Outcome {
         let mut outcome = Outcome { gaps: self.gaps.clone(), ..Outcome::default() };
+        let known = match cache {
+            Some(cache) => outcome.stage("cache", |_| cache.known(&self.objects)),
+            None => Known::nothing(&self.objects),
+        };
         let tips = self.peel(&self.include, &mut outcome.gaps);
         let exclude = self.peel(&self.exclude, &mut outcome.gaps);
         let messages = Messages::default();
-        let whole = self.exclude.is_empty();
+        let whole = self.is_whole();
         // A short range is read commit by commit; a whole history through the packs.
         let forests = if whole {
             let forests = outcome.stage("headers", |_| self.forests());
-            outcome.stage("messages", |_| messages.read(&self.objects, &forests, inspector, self.options.messages));
+            outcome.stage("messages", |_| {
+                messages.read(&self.objects, &forests, inspector, self.options.messages, &known)
+            });
             forests
         } else {
             Vec::new()
@@ -219,8 +260,9 @@ impl History {
             Commits::reachable(&self.objects, ready, &tips.commits, &exclude.commits, &self.shallow)
         };
         // Commits are put in order by one thread, beside those that read blobs.
-        let (commits, blobs) = outcome
-            .stage("blobs", |_| rayon::join(read_commits, || whole.then(|| self.inspect_blobs(inspector, &forests))));
+        let (commits, blobs) = outcome.stage("blobs", |_| {
+            rayon::join(read_commits, || whole.then(|| self.inspect_blobs(inspector, &forests, &known)))
+        });
         for (id, absent) in &commits.absent {
             outcome.gaps.push(self.gap(*id, absent.clone(), "commit"));
         }
@@ -249,9 +291,12 @@ impl History {
         }
         if whole || wanted > SHORT_RANGE {
             let forests = if whole { forests } else { self.forests() };
-            let blobs = blobs.unwrap_or_else(|| self.inspect_blobs(inspector, &forests));
+            let blobs = blobs.unwrap_or_else(|| self.inspect_blobs(inspector, &forests, &known));
+            if let Some(cache) = cache {
+                outcome.stage("remembering", |_| cache.keep_known(&self.objects, &known));
+            }
             let found = blobs.hand_over(&mut outcome);
-            let graph = outcome.stage("trees", |_| self.read_trees(inspector, &forests, &found));
+            let graph = outcome.stage("trees", |_| self.read_trees(inspector, &forests, &found, &known));
             if inspector.is_stopped() {
                 outcome.gaps.push(Gap::new(GapKind::Interrupted, "history", "the scan was interrupted"));
             } else {
@@ -365,22 +410,23 @@ impl History {
         }
     }
 
-    /// Inspects every blob.
-    fn inspect_blobs<I: Inspector>(&self, inspector: &I, forests: &[Forest]) -> Gathered {
+    /// Inspects every blob that is not known.
+    fn inspect_blobs<I: Inspector>(&self, inspector: &I, forests: &[Forest], known: &Known) -> Gathered {
         let gathered = Gathered::default();
+        gathered.count_known(&self.objects, known);
         let blobs = Blobs {
             history: self,
             inspector,
             first: 0,
             total: forests.iter().map(|f| f.entries(Kind::Blob).count() as u64).sum(),
             gathered: &gathered,
+            known,
         };
+        let is_new = |number: u32| !known.is_clean(number) && self.objects.is_first(number);
         for (at, (pack, forest)) in self.objects.packs().iter().zip(forests).enumerate() {
             let first = self.objects.number(at, 0);
-            // Of several copies of an object the one with the lowest number counts.
-            let wanted = |entry: u32| at == 0 || self.objects.find(pack.id(entry)) == Some(first + entry);
             let visitor = Blobs { first, ..blobs };
-            delta::walk(&self.objects, pack, forest, Kind::Blob, wanted, &visitor);
+            delta::walk(&self.objects, pack, forest, Kind::Blob, |entry| is_new(first + entry), &visitor);
             for entry in forest.unknown() {
                 let id = pack.oid(entry);
                 match self.objects.read(id.as_bytes()) {
@@ -390,21 +436,22 @@ impl History {
                 }
             }
         }
-        let visitor = Blobs { first: 0, ..blobs };
-        objects::for_each_loose(
-            &self.objects,
-            |number, kind, content| {
-                let is_first = self.objects.find(self.objects.oid(number).as_bytes()) == Some(number);
-                if kind == Kind::Blob && is_first {
-                    visitor.visit(number, content, None);
-                }
-            },
-            |number, why| visitor.failed(number, why),
-        );
+        let visit = |number, kind, content: &[u8]| {
+            if kind == Kind::Blob {
+                blobs.visit(number, content, None);
+            }
+        };
+        objects::for_each_loose(&self.objects, is_new, visit, |number, why| blobs.failed(number, why));
         gathered
     }
 
-    fn read_trees<I: Inspector>(&self, inspector: &I, forests: &[Forest], found: &HashMap<u32, Vec<u64>>) -> Graph {
+    fn read_trees<I: Inspector>(
+        &self,
+        inspector: &I,
+        forests: &[Forest],
+        found: &HashMap<u32, Vec<u64>>,
+        known: &Known,
+    ) -> Graph {
         let wanted = Bits::of(found.keys().copied(), self.objects.len());
         let name_has_secret = |name: &[u8]| {
             name.len() >= 8 && {
@@ -417,11 +464,12 @@ impl History {
         let trees = |first| Trees::new(&self.objects, first, &wanted, &name_has_secret, &shared, &is_stopped);
         for (at, (pack, forest)) in self.objects.packs().iter().zip(forests).enumerate() {
             let first = self.objects.number(at, 0);
-            let wanted = |entry: u32| at == 0 || self.objects.find(pack.id(entry)) == Some(first + entry);
+            let wanted = |entry: u32| self.objects.is_first(first + entry);
             delta::walk(&self.objects, pack, forest, Kind::Tree, wanted, &trees(first));
         }
         objects::for_each_loose(
             &self.objects,
+            |number| !known.is_clean(number),
             |number, kind, content| {
                 if kind == Kind::Tree {
                     trees(0).visit(number, content, None);
@@ -627,6 +675,15 @@ struct Gathered {
 }
 
 impl Gathered {
+    /// Counts what is known and need not be visited.
+    fn count_known(&self, objects: &Objects, known: &Known) {
+        let sizes = (0..objects.len() as u32).into_par_iter().with_min_len(4096);
+        let sizes = sizes.filter_map(|number| known.blob(number).filter(|_| objects.is_first(number)));
+        let (blobs, bytes) = sizes.map(|size| (1, size)).reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        self.blobs.fetch_add(blobs, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Adds what was covered to the outcome; the numbers of blobs with findings, and their secrets.
     fn hand_over(self, outcome: &mut Outcome) -> HashMap<u32, Vec<u64>> {
         outcome.blobs = self.blobs.into_inner();
@@ -643,6 +700,7 @@ struct Blobs<'a, I> {
     first: u32,
     total: u64,
     gathered: &'a Gathered,
+    known: &'a Known,
 }
 
 impl<I> Clone for Blobs<'_, I> {
@@ -662,7 +720,9 @@ impl<I: Inspector> Visitor for Blobs<'_, I> {
             None => self.inspector.whole(content),
         };
         let secrets = self.inspector.secrets(content, &seen);
-        if !secrets.is_empty() {
+        if self.inspector.is_clean(&seen) {
+            self.known.clean_blob(self.first + entry, content.len());
+        } else if !secrets.is_empty() {
             lock(&self.gathered.found).insert(self.first + entry, secrets);
         }
         self.gathered.bytes.fetch_add(content.len() as u64, Ordering::Relaxed);

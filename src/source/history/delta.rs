@@ -148,7 +148,8 @@ impl Forest {
 /// A content that others are made from.
 struct Live<'w, S> {
     content: Vec<u8>,
-    state: S,
+    /// What was learnt of it, if it was visited.
+    state: Option<S>,
     total: &'w AtomicUsize,
 }
 
@@ -175,11 +176,12 @@ enum From<'w, S> {
     Again,
 }
 
-struct Walk<'a, V> {
+struct Walk<'a, V, W> {
     objects: &'a Objects,
     pack: &'a Pack,
     forest: &'a Forest,
     weights: Vec<u32>,
+    wanted: W,
     visitor: &'a V,
     live: AtomicUsize,
 }
@@ -205,7 +207,7 @@ fn recycle(buffer: Vec<u8>) {
     });
 }
 
-/// Visits every wanted entry of one kind (and those between a wanted one and its root).
+/// Visits every wanted entry of one kind.
 pub fn walk<V: Visitor>(
     objects: &Objects,
     pack: &Pack,
@@ -215,7 +217,7 @@ pub fn walk<V: Visitor>(
     visitor: &V,
 ) {
     let weights = forest.weights(kind, &wanted);
-    let walk = Walk { objects, pack, forest, weights, visitor, live: AtomicUsize::new(0) };
+    let walk = Walk { objects, pack, forest, weights, wanted, visitor, live: AtomicUsize::new(0) };
     let mut roots: Vec<u32> = forest
         .roots
         .iter()
@@ -230,7 +232,7 @@ pub fn walk<V: Visitor>(
     });
 }
 
-impl<'a, V: Visitor> Walk<'a, V> {
+impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
     fn run<'s>(&'s self, scope: &Scope<'s>, first: Task<'s, V::State>) {
         let mut todo = vec![first];
         while let Some(task) = todo.pop() {
@@ -265,34 +267,29 @@ impl<'a, V: Visitor> Walk<'a, V> {
         }
     }
 
-    /// Makes an entry's content and visits it. `None` where it cannot be read.
+    /// Makes an entry's content, and visits it if it is wanted. `None` where it cannot be read.
     fn visit<'s>(&'s self, task: Task<'s, V::State>) -> Option<Live<'s, V::State>> {
         let mut scratch = SCRATCH.take();
         let mut content = scratch.spare.pop().unwrap_or_default();
         let made = self.make(&task, &mut scratch, &mut content);
-        let state = match made {
-            Ok(()) => {
-                let base = match &task.base {
-                    From::Live(live) => Some((&live.state, scratch.copied.as_slice())),
-                    From::Root | From::Again => None,
-                };
-                Some(self.visitor.visit(task.entry, &content, base))
-            }
-            // Another pack may have a good copy.
-            Err(why) => match self.objects.read(self.pack.id(task.entry)) {
-                Ok((_, copy)) => {
-                    content = copy;
-                    Some(self.visitor.visit(task.entry, &content, None))
-                }
-                Err(_) => {
-                    self.visitor.failed(task.entry, why);
-                    None
-                }
-            },
+        let base = match (&made, &task.base) {
+            (Ok(()), From::Live(live)) => live.state.as_ref().map(|state| (state, scratch.copied.as_slice())),
+            _ => None,
         };
+        if let Err(why) = made {
+            // Another pack may have a good copy.
+            match self.objects.read(self.pack.id(task.entry)) {
+                Ok((_, copy)) => content = copy,
+                Err(_) => {
+                    SCRATCH.set(scratch);
+                    self.visitor.failed(task.entry, why);
+                    return None;
+                }
+            }
+        }
+        let state = (self.wanted)(task.entry).then(|| self.visitor.visit(task.entry, &content, base));
         SCRATCH.set(scratch);
         drop(task);
-        let state = state?;
         self.live.fetch_add(content.len(), Ordering::Relaxed);
         Some(Live { content, state, total: &self.live })
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Inspector,
+    cache::Known,
     delta::{Forest, Visitor, walk},
     lanes::Lanes,
     object::{self, Commit, Kind},
@@ -33,54 +34,75 @@ pub struct Messages(Lanes<Heard>);
 struct Heard {
     commits: Vec<(Oid, Commit)>,
     said: Vec<Said>,
-    /// People, and the secrets in their names and addresses.
-    people: HashMap<Vec<u8>, BTreeMap<u64, bool>>,
+    /// What people wrote as their names and addresses.
+    people: HashMap<Vec<u8>, Verdict>,
+}
+
+/// What was seen in a text.
+#[derive(Debug, Clone)]
+struct Verdict {
+    /// The numbers of its secrets.
+    secrets: BTreeMap<u64, bool>,
+    /// Whether there is nothing at all in it.
+    is_clean: bool,
+}
+
+impl Verdict {
+    fn on<I: Inspector>(inspector: &I, text: &[u8]) -> Verdict {
+        let seen = inspector.whole(text);
+        let secrets = inspector.secrets(text, &seen).into_iter().map(|s| (s, false)).collect();
+        Verdict { secrets, is_clean: inspector.is_clean(&seen) }
+    }
 }
 
 impl Messages {
-    /// Reads every commit there is, through the packs.
-    pub fn read<I: Inspector>(&self, objects: &Objects, forests: &[Forest], inspector: &I, listen: bool) {
-        for (pack, forest) in objects.packs().iter().zip(forests) {
-            let visitor = Commits { messages: self, inspector, listen, id: &|entry| pack.oid(entry) };
-            walk(objects, pack, forest, Kind::Commit, |_| true, &visitor);
+    /// Reads every commit there is, through the packs, and listens to those that are not known.
+    pub fn read<I: Inspector>(
+        &self,
+        objects: &Objects,
+        forests: &[Forest],
+        inspector: &I,
+        listen: bool,
+        known: &Known,
+    ) {
+        let commits = Commits { messages: self, inspector, listen, known, objects, first: 0 };
+        for (at, (pack, forest)) in objects.packs().iter().zip(forests).enumerate() {
+            let first = objects.number(at, 0);
+            let wanted = |entry| objects.is_first(first + entry);
+            walk(objects, pack, forest, Kind::Commit, wanted, &Commits { first, ..commits });
         }
-        objects::for_each_loose(
-            objects,
-            |number, kind, content| {
-                if kind == Kind::Commit {
-                    Commits { messages: self, inspector, listen, id: &|number| objects.oid(number) }
-                        .visit(number, content, None);
-                }
-            },
-            |_, _| {},
-        );
+        let visit = |number, kind, content: &[u8]| {
+            if kind == Kind::Commit {
+                commits.visit(number, content, None);
+            }
+        };
+        objects::for_each_loose(objects, |number| known.blob(number).is_none(), visit, |_, _| {});
     }
 
-    /// Looks at the texts of one commit.
-    pub fn hear<I: Inspector>(&self, inspector: &I, commit: Oid, content: &[u8]) {
-        let secrets_of = |text: &[u8]| -> BTreeMap<u64, bool> {
-            inspector.secrets(text, &inspector.whole(text)).into_iter().map(|s| (s, false)).collect()
-        };
+    /// Looks at the texts of one commit; whether there is nothing in them.
+    pub fn hear<I: Inspector>(&self, inspector: &I, commit: Oid, content: &[u8]) -> bool {
         let mut heard = self.0.lock();
         let message = object::message(content);
-        let secrets = secrets_of(message);
+        let Verdict { secrets, mut is_clean } = Verdict::on(inspector, message);
         if !secrets.is_empty() {
             heard.said.push(Said { commit, what: "message", text: message.to_vec(), secrets });
         }
         for person in object::people(content) {
-            let secrets = match heard.people.get(person) {
-                Some(secrets) if secrets.is_empty() => continue,
-                Some(secrets) => secrets.clone(),
+            let verdict = match heard.people.get(person) {
+                Some(verdict) if verdict.is_clean => continue,
+                Some(verdict) => verdict.clone(),
                 None => {
-                    let secrets = secrets_of(person);
-                    heard.people.insert(person.to_vec(), secrets.clone());
-                    secrets
+                    let verdict = Verdict::on(inspector, person);
+                    heard.people.insert(person.to_vec(), verdict.clone());
+                    verdict
                 }
             };
-            if !secrets.is_empty() {
-                heard.said.push(Said { commit, what: "author", text: person.to_vec(), secrets });
+            is_clean &= verdict.is_clean;
+            if !verdict.secrets.is_empty() {
+                heard.said.push(Said { commit, what: "author", text: person.to_vec(), secrets: verdict.secrets });
             }
         }
+        is_clean
     }
 
     /// The commits that were read, by id.
@@ -99,19 +121,31 @@ struct Commits<'a, I> {
     messages: &'a Messages,
     inspector: &'a I,
     listen: bool,
-    id: &'a (dyn Fn(u32) -> Oid + Sync),
+    known: &'a Known,
+    objects: &'a Objects,
+    /// Adds the numbers of a pack's entries up to those of all objects.
+    first: u32,
 }
+
+impl<I> Clone for Commits<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Commits<'_, I> {}
 
 impl<I: Inspector> Visitor for Commits<'_, I> {
     type State = ();
 
     fn visit(&self, entry: u32, content: &[u8], _base: Option<(&(), &[Copied])>) {
-        let id = (self.id)(entry);
+        let number = self.first + entry;
+        let id = self.objects.oid(number);
         if let Some(commit) = object::commit(content) {
             self.messages.0.lock().commits.push((id, commit));
         }
-        if self.listen {
-            self.messages.hear(self.inspector, id, content);
+        if self.listen && !self.known.is_clean(number) && self.messages.hear(self.inspector, id, content) {
+            self.known.clean_text(number);
         }
     }
 

@@ -108,6 +108,11 @@ pub fn people(object: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(|(_, value)| value.rfind_byte(b'>').map_or(value, |end| &value[..=end]))
 }
 
+/// What people wrote into a commit or tag: the message, and themselves.
+pub fn texts(object: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::once(message(object)).chain(people(object))
+}
+
 /// The author of a commit, or the tagger of a tag.
 pub fn author(object: &[u8]) -> Signature {
     let found = headers(object).0.find(|(key, _)| matches!(*key, b"author" | b"tagger"));

@@ -101,10 +101,26 @@ impl Objects {
 
     /// The id of a number.
     pub fn oid(&self, number: u32) -> Oid {
+        Oid::from_bytes(self.id(number)).expect("ids have one width")
+    }
+
+    /// The bytes of a number's id.
+    pub fn id(&self, number: u32) -> &[u8] {
         match self.pack_of(number) {
-            Some((pack, entry)) => self.packs[pack].oid(entry),
-            None => self.loose[(number - self.starts[self.packs.len()]) as usize].0,
+            Some((pack, entry)) => self.packs[pack].id(entry),
+            None => self.loose[(number - self.starts[self.packs.len()]) as usize].0.as_bytes(),
         }
+    }
+
+    /// Whether of several copies of an object this is the one that counts.
+    pub fn is_first(&self, number: u32) -> bool {
+        self.pack_of(number).is_some_and(|(pack, _)| pack == 0) || self.find(self.id(number)) == Some(number)
+    }
+
+    /// What tells these objects from others: the checksums of packs, and the ids of loose objects.
+    pub fn state(&self, part: &mut dyn FnMut(&[u8])) {
+        self.packs.iter().for_each(|pack| part(pack.checksum()));
+        self.loose.iter().for_each(|(id, _)| part(id.as_bytes()));
     }
 
     fn pack_of(&self, number: u32) -> Option<(usize, u32)> {
@@ -268,9 +284,15 @@ fn read_loose(path: &Path) -> Result<(Kind, Vec<u8>), String> {
     if stated == Some(out.len()) { Ok((kind, out)) } else { Err("its size is not the stated one".into()) }
 }
 
-/// The loose objects of one kind, read in parallel.
-pub fn for_each_loose(objects: &Objects, visit: impl Fn(u32, Kind, &[u8]) + Sync, failed: impl Fn(u32, String) + Sync) {
-    objects.loose_numbers().into_par_iter().for_each(|number| match objects.read_number(number) {
+/// The wanted loose objects, read in parallel.
+pub fn for_each_loose(
+    objects: &Objects,
+    wanted: impl Fn(u32) -> bool + Sync,
+    visit: impl Fn(u32, Kind, &[u8]) + Sync,
+    failed: impl Fn(u32, String) + Sync,
+) {
+    let numbers = objects.loose_numbers().into_par_iter().filter(|number| wanted(*number));
+    numbers.for_each(|number| match objects.read_number(number) {
         Ok((kind, content)) => visit(number, kind, &content),
         Err(why) => failed(number, why),
     });

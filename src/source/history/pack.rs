@@ -187,6 +187,11 @@ impl Pack {
         self.offsets.len()
     }
 
+    /// The hash over the whole pack that it ends with.
+    pub fn checksum(&self) -> &[u8] {
+        &self.data[self.end as usize..]
+    }
+
     /// The id of an entry.
     pub fn id(&self, entry: u32) -> &[u8] {
         self.index.id(self.places[entry as usize] as usize)
