@@ -128,10 +128,11 @@ pub fn scan_history(
     let Memory { outcome, below } = memory;
     if settings.verbose {
         let stages = outcome.stages.iter().map(|(name, seconds)| format!("{name} {seconds:.2} s"));
-        let stages: Vec<String> = if is_recalled { vec!["as remembered".into()] } else { stages.collect() };
+        let stages: Vec<String> = if is_recalled { vec!["nothing is new".into()] } else { stages.collect() };
         settings.remarks.push(format!("history: {}", stages.join(", ")));
         if let Some(cache) = cache {
-            settings.remarks.push(format!("cache: {}", cache.folder().display()));
+            let known = if is_recalled { "all".to_owned() } else { outcome.known.to_string() };
+            settings.remarks.push(format!("cache: {known} objects known, {}", cache.folder().display()));
         }
     }
     let covered = Covered { files: 0, blobs: outcome.blobs, commits: outcome.commits, bytes: outcome.bytes };

@@ -126,6 +126,8 @@ pub struct Outcome {
     pub commits: u64,
     /// Bytes of content.
     pub bytes: u64,
+    /// Objects that an earlier scan is known to have found nothing in.
+    pub known: u64,
     /// Contents with findings that no ref reaches and that are not reported.
     pub unreachable: usize,
     /// What could not be covered.
@@ -241,6 +243,7 @@ impl History {
             Some(cache) => outcome.stage("cache", |_| cache.known(&self.objects)),
             None => Known::nothing(&self.objects),
         };
+        outcome.known = known.count();
         let tips = self.peel(&self.include, &mut outcome.gaps);
         let exclude = self.peel(&self.exclude, &mut outcome.gaps);
         let messages = Messages::default();

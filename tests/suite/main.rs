@@ -4,6 +4,7 @@ mod agent;
 mod agent_session;
 mod agent_settings;
 mod archives;
+mod cache;
 mod canary;
 mod cli;
 mod common;

@@ -215,6 +215,11 @@ impl Known {
         Known { values, has_news: AtomicBool::new(false) }
     }
 
+    /// How many objects are known to be clean.
+    pub fn count(&self) -> u64 {
+        self.values.iter().filter(|value| value.load(Ordering::Relaxed) != UNKNOWN).count() as u64
+    }
+
     /// Whether an object is known to be clean.
     pub fn is_clean(&self, number: u32) -> bool {
         self.values[number as usize].load(Ordering::Relaxed) != UNKNOWN
@@ -336,7 +341,7 @@ impl StoredMemory {
             bytes: self.bytes,
             unreachable: self.unreachable,
             gaps: self.gaps.into_iter().map(gap).collect(),
-            stages: Vec::new(),
+            ..Outcome::default()
         };
         Some(Memory { outcome, below: self.below })
     }

@@ -1,0 +1,266 @@
+//! The cache of a history: a second scan says what the first one said, a later one what a first one would
+//! say, whatever happened to the repository, the rules or the cache in between; and it holds no secret.
+
+use std::{
+    fs,
+    io::Write,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use keysift::{
+    GapKind,
+    content::Copied,
+    source::{
+        history::{History, Inspector, Options, Outcome, cache::Cache},
+        repository::{Backend, Environment, Repository},
+    },
+};
+use serde_json::Value;
+
+use crate::common::{Repo, Run, github_token};
+
+/// The report without what differs from run to run.
+fn lasting(run: &Run) -> Value {
+    let mut report = run.json();
+    let scan = report["scan"].as_object_mut().unwrap();
+    for key in ["remarks", "started", "seconds"] {
+        scan.remove(key);
+    }
+    report
+}
+
+/// Scans without the cache, then with it, twice: always the same. The remarks of the last two.
+#[track_caller]
+fn same(repo: &Repo, args: &[&str]) -> [String; 2] {
+    let scan =
+        |more: &[&str]| repo.keysift(["scan", "--history", "--format=json", "-v"].iter().chain(args).chain(more));
+    let fresh = scan(&["--no-cache"]);
+    [scan(&[]), scan(&[])].map(|run| {
+        assert_eq!(run.status, fresh.status, "{run:?}");
+        assert_eq!(lasting(&run), lasting(&fresh));
+        run.json()["scan"]["remarks"].to_string()
+    })
+}
+
+/// Every file of the cache.
+fn files(repo: &Repo) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![repo.world.path("home/cache/keysift")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(content).unwrap();
+    out.finish().unwrap()
+}
+
+fn line(seed: u64) -> String {
+    format!("token = \"{}\"\n", github_token(seed))
+}
+
+/// A repository with something to find in every kind of place that a history has.
+fn everything() -> Repo {
+    let repo = Repo::new();
+    repo.put("a.env", line(1));
+    repo.put("weak.txt", "password = \"password\"\n");
+    repo.put("b.gz", gzip(line(2).as_bytes()));
+    repo.put("cut.gz", &gzip(line(3).repeat(9).as_bytes())[..40]);
+    repo.commit(&format!("Use {}", github_token(4)));
+    repo.git(["-c", &format!("user.name={}", github_token(5)), "commit", "-q", "--allow-empty", "-m", "x"]);
+    repo.git(["tag", "-a", "-m", &line(6), "v1"]);
+    repo.put("a.env", format!("# moved\n{}", line(1)));
+    repo.write("lost", line(7));
+    repo.git(["hash-object", "-w", "lost"]);
+    fs::remove_file(repo.path().join("lost")).unwrap();
+    repo
+}
+
+#[test]
+fn a_second_scan_says_what_the_first_one_said() {
+    let repo = everything();
+    for args in [&[][..], &["--min-confidence=low"], &["--no-messages"], &["--unreachable"], &["HEAD~2"]] {
+        let [_, again] = same(&repo, args);
+        assert!(again.contains("nothing is new"), "{args:?}: {again}");
+    }
+}
+
+#[test]
+fn whatever_happens_to_the_repository_the_cache_changes_nothing() {
+    let repo = everything();
+    let steps: [(&str, &dyn Fn()); 9] = [
+        ("a new secret", &|| repo.put("c.env", line(8))),
+        ("HEAD loses a secret", &|| repo.put("a.env", "moved\n")),
+        ("a branch from before", &|| {
+            repo.run("checkout -q -b old HEAD~4");
+            repo.put("a.env", line(9));
+            repo.run("checkout -q main");
+        }),
+        ("a push", &|| drop(repo.run("update-ref refs/remotes/origin/main main~1"))),
+        ("a repack", &|| drop(repo.run("repack -adq"))),
+        ("more after it", &|| repo.put("d.env", line(1) + &line(10))),
+        ("two packs, one of them with what the other has", &|| {
+            repo.run("repack -q");
+            repo.run("repack -aq");
+        }),
+        ("a branch goes away", &|| drop(repo.run("branch -qD old"))),
+        ("a secret in the name of a file", &|| repo.put(github_token(11), "x\n")),
+    ];
+    same(&repo, &[]);
+    for (what, step) in steps {
+        step();
+        let [first, again] = same(&repo, &[]);
+        assert!(!first.contains("cache: 0 objects"), "{what}: {first}");
+        // What cannot be told without a secret is not remembered.
+        assert_eq!(again.contains("nothing is new"), !what.contains("name"), "{what}: {again}");
+    }
+}
+
+#[test]
+fn other_rules_start_anew() {
+    let repo = everything();
+    same(&repo, &[]);
+    let [first, _] = same(&repo, &["--skip-rule=github-oauth-token"]);
+    assert!(first.contains("cache: 0 objects"), "{first}");
+}
+
+#[test]
+fn the_cache_holds_no_secret_and_stays_out_of_the_repository() {
+    let repo = everything();
+    let before = repo.run("status --porcelain --ignored");
+    same(&repo, &[]);
+    assert_eq!(repo.run("status --porcelain --ignored"), before);
+    let files = files(&repo);
+    assert_eq!(files.len(), 2, "{files:?}");
+    for file in files {
+        let content = fs::read(&file).unwrap();
+        for seed in 1..8 {
+            let token = github_token(seed);
+            let part = &token.as_bytes()[8..16];
+            assert!(!content.windows(part.len()).any(|w| w == part), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_damaged_cache_is_said_and_not_used() {
+    let repo = everything();
+    same(&repo, &[]);
+    let damages: [&dyn Fn(&mut Vec<u8>); 4] = [
+        &|file| *file.last_mut().unwrap() ^= 1,
+        &|file| file.truncate(file.len() / 2),
+        &|file| file.clear(),
+        &|file| file.push(b'x'),
+    ];
+    for file in files(&repo) {
+        for damage in damages {
+            repo.commit("more");
+            same(&repo, &[]);
+            let mut content = fs::read(&file).unwrap();
+            damage(&mut content);
+            fs::write(&file, content).unwrap();
+            if file.ends_with("contents") {
+                // As long as nothing is new nobody looks at it.
+                repo.commit("more");
+            }
+            let run = repo.keysift(["scan", "--history"]).exits(1);
+            assert!(run.out.contains("is damaged and was not used"), "{}: {run:#?}", file.display());
+            same(&repo, &[]);
+        }
+    }
+}
+
+#[test]
+fn without_a_home_or_a_writable_place_nothing_is_remembered() {
+    let repo = everything();
+    let scan = |set: &dyn Fn(&mut std::process::Command)| {
+        let mut command = repo.world.command(env!("CARGO_BIN_EXE_keysift"), repo.path());
+        command.args(["scan", "--history", "-v"]);
+        set(&mut command);
+        Run::of(command, b"").exits(1)
+    };
+    let homeless = scan(&|c| drop(c.env_remove("HOME").env_remove("XDG_CACHE_HOME")));
+    assert!(homeless.out.contains("no cache is used: the home directory is not known"), "{homeless:#?}");
+    let inside = scan(&|c| drop(c.env("XDG_CACHE_HOME", repo.path().join(".cache"))));
+    assert!(inside.out.contains("is inside the repository"), "{inside:#?}");
+    assert!(!repo.path().join(".cache").exists());
+    let file = repo.world.path("home/file");
+    fs::write(&file, "").unwrap();
+    let blocked = scan(&|c| drop(c.env("XDG_CACHE_HOME", &file)));
+    assert!(blocked.out.contains("cannot be"), "{blocked:#?}");
+    // Who names a place for it gets it.
+    scan(&|c| drop(c.arg("--cache").arg(repo.world.path("elsewhere"))));
+    assert!(repo.world.path("elsewhere/history").is_dir());
+}
+
+/// Finds every `S`, and stops after so many contents.
+struct Impatient {
+    patience: usize,
+    looked: AtomicUsize,
+}
+
+impl Impatient {
+    fn of(patience: usize) -> Impatient {
+        Impatient { patience, looked: AtomicUsize::new(0) }
+    }
+}
+
+impl Inspector for Impatient {
+    type Seen = bool;
+
+    fn whole(&self, content: &[u8]) -> bool {
+        self.looked.fetch_add(1, Ordering::Relaxed);
+        content.contains(&b'S')
+    }
+
+    fn derived(&self, content: &[u8], _: &bool, _: &[Copied]) -> bool {
+        self.whole(content)
+    }
+
+    fn secrets(&self, _: &[u8], seen: &bool) -> Vec<u64> {
+        if *seen { vec![1] } else { Vec::new() }
+    }
+
+    fn is_clean(&self, seen: &bool) -> bool {
+        !seen
+    }
+
+    fn progress(&self, _: u64, _: u64) {}
+
+    fn is_stopped(&self) -> bool {
+        self.looked.load(Ordering::Relaxed) >= self.patience
+    }
+}
+
+#[test]
+fn an_interrupted_scan_goes_on_where_it_was() {
+    let repo = Repo::new();
+    for n in 0..60 {
+        repo.stage(format!("f{n}"), format!("{n} {}\n", if n % 20 == 7 { "S" } else { "" }));
+    }
+    repo.commit("many");
+    let environment = Environment::new(repo.path(), Backend::Auto);
+    let opened = Repository::discover(repo.path(), &environment).unwrap().unwrap();
+    let cache = Cache::of(&repo.world.path("cache"), &opened, "engine");
+    let scan = |inspector: &Impatient, cache| {
+        History::open(&opened, Options { messages: false, ..Options::default() }).unwrap().inspect(inspector, cache)
+    };
+    let places =
+        |outcome: &Outcome| -> Vec<String> { outcome.appearances.iter().map(|a| a.path.to_string()).collect() };
+    let whole = scan(&Impatient::of(usize::MAX), None);
+    let (first, second) = (Impatient::of(30), Impatient::of(usize::MAX));
+    let cut = scan(&first, Some(&cache));
+    assert!(cut.gaps.iter().any(|g| g.kind == GapKind::Interrupted), "{:?}", cut.gaps);
+    let rest = scan(&second, Some(&cache));
+    assert_eq!(places(&rest), places(&whole));
+    assert_eq!((rest.blobs, rest.bytes, rest.gaps), (whole.blobs, whole.bytes, whole.gaps));
+    let all = 61 + 3;
+    assert!(second.looked.into_inner() <= all - 30 + 3 + 1, "what was clean is not looked at again");
+}
