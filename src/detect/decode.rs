@@ -293,10 +293,32 @@ fn members_of(chunk: &[u8; CHUNK]) -> u64 {
 #[inline(always)]
 fn gather(members: &[u8; CHUNK]) -> u64 {
     let mut bits = 0;
-    for (at, block) in members.as_chunks::<8>().0.iter().enumerate() {
-        bits |= (u64::from_le_bytes(*block).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
+    for (at, block) in members.as_chunks::<16>().0.iter().enumerate() {
+        bits |= u64::from(lowest_bits(u128::from_le_bytes(*block))) << (16 * at);
     }
     bits
+}
+
+/// The lowest bits of sixteen bytes that are 0 or 1.
+#[inline(always)]
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code)]
+fn lowest_bits(bytes: u128) -> u16 {
+    use std::arch::x86_64::{_mm_movemask_epi8, _mm_set_epi64x, _mm_slli_epi16};
+    // SAFETY: every x86-64 processor has SSE2.
+    unsafe {
+        let bytes = _mm_set_epi64x((bytes >> 64) as i64, bytes as i64);
+        // The processor gathers the highest bits.
+        _mm_movemask_epi8(_mm_slli_epi16::<7>(bytes)) as u16
+    }
+}
+
+/// The lowest bits of sixteen bytes that are 0 or 1.
+#[inline(always)]
+#[cfg(not(target_arch = "x86_64"))]
+fn lowest_bits(bytes: u128) -> u16 {
+    let half = |half: u64| (half.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u16;
+    half(bytes as u64) | half((bytes >> 64) as u64) << 8
 }
 
 fn may_be_encoded(head: &[u8; WORD]) -> bool {

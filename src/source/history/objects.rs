@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{
     object::Kind,
-    pack::{self, Base, Pack},
+    pack::{self, Base, NONE, Pack},
 };
 use crate::{
     gap::{Gap, GapKind},
@@ -97,6 +97,18 @@ impl Objects {
         }
         let at = self.loose.binary_search_by(|(oid, _)| oid.as_bytes().cmp(id)).ok()?;
         Some(self.starts[self.packs.len()] + at as u32)
+    }
+
+    /// The numbers of many objects: as [`Objects::find`] has them, [`NONE`] for what is not there.
+    pub fn find_all<'a>(&self, ids: impl Iterator<Item = &'a [u8]> + Clone, found: &mut Vec<u32>) {
+        found.clear();
+        match self.packs.first() {
+            Some(pack) => pack.find_all(ids.clone(), found),
+            None => found.extend(ids.clone().map(|_| NONE)),
+        }
+        for (id, found) in ids.zip(found).filter(|(_, found)| **found == NONE) {
+            *found = self.find(id).unwrap_or(NONE);
+        }
     }
 
     /// The id of a number.

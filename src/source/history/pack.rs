@@ -54,11 +54,22 @@ pub struct Pack {
 /// The header of an entry.
 #[derive(Debug, Clone, Copy)]
 struct Header {
-    base: Base,
+    link: Link,
     /// Length after inflating.
     size: u64,
     /// Where the deflated bytes start.
     data: usize,
+}
+
+/// What an entry is made from, as its header says it.
+#[derive(Debug, Clone, Copy)]
+enum Link {
+    /// Nothing: it is whole, and of this kind.
+    Whole(Kind),
+    /// What starts at this offset of the pack.
+    Offset(u64),
+    /// The object whose id is here.
+    Id(usize),
 }
 
 /// A pack's index file.
@@ -202,6 +213,23 @@ impl Pack {
         Oid::from_bytes(self.id(entry)).expect("an index has ids of one width")
     }
 
+    /// The entries of objects, each after what is in `found`; [`NONE`] for what is not here.
+    ///
+    /// The memory that many ids need is asked for before any of it is waited for: an index is far larger
+    /// than the processor's caches.
+    pub fn find_all<'a>(&self, ids: impl Iterator<Item = &'a [u8]> + Clone, found: &mut Vec<u32>) {
+        let first = found.len();
+        found.extend(ids.clone().map(|id| self.index.heads.get(self.index.head(id)).copied().unwrap_or(NONE)));
+        let touch = |at: &u32| if *at < self.index.count as u32 { self.index.id(*at as usize)[0] } else { 0 };
+        std::hint::black_box(found[first..].iter().map(touch).fold(0, u8::wrapping_add));
+        for (id, found) in ids.clone().zip(&mut found[first..]) {
+            *found = self.index.find(id).map_or(NONE, |place| place as u32);
+        }
+        for found in found[first..].iter_mut().filter(|found| **found != NONE) {
+            *found = self.entries[*found as usize];
+        }
+    }
+
     /// The entry of an object.
     pub fn find(&self, id: &[u8]) -> Option<u32> {
         self.index.find(id).map(|place| self.entries[place])
@@ -209,33 +237,38 @@ impl Pack {
 
     /// What each entry is made from.
     pub fn bases(&self) -> Vec<Base> {
-        (0..self.len() as u32)
-            .into_par_iter()
-            .with_min_len(1024)
-            .map(|e| self.header(e).map_or(Base::Corrupt, |h| h.base))
-            .collect()
+        (0..self.len() as u32).into_par_iter().with_min_len(1024).map(|e| self.base(e)).collect()
     }
 
     /// What an entry is made from.
     pub fn base(&self, entry: u32) -> Base {
-        self.header(entry).map_or(Base::Corrupt, |h| h.base)
+        let base = self.header(entry).and_then(|header| match header.link {
+            Link::Whole(kind) => Some(Base::Whole(kind)),
+            Link::Offset(offset) => self.offsets.binary_search(&offset).ok().map(|number| Base::Entry(number as u32)),
+            Link::Id(at) => match self.find(&self.data[at..at + self.index.width]) {
+                Some(number) => (number != entry).then_some(Base::Entry(number)),
+                None => Some(Base::Foreign),
+            },
+        });
+        base.unwrap_or(Base::Corrupt)
     }
 
     /// The id of the object that a [`Base::Foreign`] entry is made from.
     pub fn foreign_base(&self, entry: u32) -> Option<Oid> {
-        let start = usize::try_from(self.offsets[entry as usize]).ok()?;
-        let (_, _, at) = size_header(&self.data, start)?;
-        Oid::from_bytes(self.data.get(at..at + self.index.width)?)
+        match self.header(entry)?.link {
+            Link::Id(at) => Oid::from_bytes(&self.data[at..at + self.index.width]),
+            _ => None,
+        }
     }
 
     fn header(&self, entry: u32) -> Option<Header> {
         let start = usize::try_from(self.offsets[entry as usize]).ok()?;
         let (kind, size, mut at) = size_header(&self.data, start)?;
-        let base = match kind {
-            1 => Base::Whole(Kind::Commit),
-            2 => Base::Whole(Kind::Tree),
-            3 => Base::Whole(Kind::Blob),
-            4 => Base::Whole(Kind::Tag),
+        let link = match kind {
+            1 => Link::Whole(Kind::Commit),
+            2 => Link::Whole(Kind::Tree),
+            3 => Link::Whole(Kind::Blob),
+            4 => Link::Whole(Kind::Tag),
             6 => {
                 let mut distance = 0u64;
                 loop {
@@ -247,21 +280,17 @@ impl Pack {
                     }
                     distance = distance.checked_add(1)?;
                 }
-                let offset = self.offsets[entry as usize].checked_sub(distance)?;
-                Base::Entry(self.offsets.binary_search(&offset).ok()? as u32)
+                Link::Offset(self.offsets[entry as usize].checked_sub(distance)?)
             }
             7 => {
-                let id = self.data.get(at..at + self.index.width)?;
+                let id = at;
                 at += self.index.width;
-                match self.find(id) {
-                    Some(number) if number != entry => Base::Entry(number),
-                    Some(_) => return None,
-                    None => Base::Foreign,
-                }
+                self.data.get(id..at)?;
+                Link::Id(id)
             }
             _ => return None,
         };
-        Some(Header { base, size, data: at })
+        Some(Header { link, size, data: at })
     }
 
     /// Inflates an entry: a whole content, or a delta.

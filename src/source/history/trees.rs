@@ -13,6 +13,7 @@ use super::{
     lanes::Lanes,
     object::{self, Entry},
     objects::Objects,
+    pack::NONE,
 };
 use crate::{content::Copied, source::oid::Oid};
 
@@ -152,6 +153,8 @@ struct Local {
     /// Hashes of names without secrets.
     clean: HashSet<u64, BuildHasherDefault<Hashed>>,
     arena: Arena,
+    /// The numbers of a tree's entries, while it is read.
+    numbers: Vec<u32>,
 }
 
 impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
@@ -167,31 +170,31 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
         Trees { objects, first, wanted, name_has_secret, shared, is_stopped }
     }
 
-    /// Adds an entry; false where it makes no sense.
-    fn add(&self, local: &mut Local, tree: u32, at: usize, entry: &Entry<'_>, kept: &mut Kept) {
-        if entry.is_submodule {
-            let name = self.name(entry.name);
-            kept.leaves.push((at as u32, name, Leaf::Submodule));
-            return;
-        }
-        let number = self.objects.find(entry.id).unwrap_or(u32::MAX);
-        if number == u32::MAX {
-            let id = Oid::from_bytes(entry.id).expect("an entry has an id of the right width");
-            lock(&self.shared.missing).push((tree, id));
-        }
-        if entry.is_tree {
-            if number != u32::MAX {
-                kept.subtrees.push((at as u32, self.name(entry.name), number));
+    /// Keeps what leads to something wanted of entries that no other tree had.
+    fn add(&self, local: &mut Local, tree: u32, fresh: &[(u32, Entry<'_>)], kept: &mut Kept) {
+        let ids = fresh.iter().map(|(_, entry)| entry.id);
+        self.objects.find_all(ids, &mut local.numbers);
+        for ((at, entry), number) in fresh.iter().zip(&local.numbers) {
+            let (at, number) = (*at, *number);
+            if entry.is_submodule {
+                kept.leaves.push((at, self.name(entry.name), Leaf::Submodule));
+                continue;
             }
-        } else if number != u32::MAX && self.wanted.contains(number) {
-            kept.leaves.push((at as u32, self.name(entry.name), Leaf::Blob(number)));
-        }
-        let hash = self.shared.hash(entry.name);
-        if !local.clean.contains(&hash) {
-            if (self.name_has_secret)(entry.name) {
-                kept.leaves.push((at as u32, self.name(entry.name), Leaf::Name));
-            } else {
-                local.clean.insert(hash);
+            if number == NONE {
+                let id = Oid::from_bytes(entry.id).expect("an entry has an id of the right width");
+                lock(&self.shared.missing).push((tree, id));
+            } else if entry.is_tree {
+                kept.subtrees.push((at, self.name(entry.name), number));
+            } else if self.wanted.contains(number) {
+                kept.leaves.push((at, self.name(entry.name), Leaf::Blob(number)));
+            }
+            let hash = self.shared.hash(entry.name);
+            if !local.clean.contains(&hash) {
+                if (self.name_has_secret)(entry.name) {
+                    kept.leaves.push((at, self.name(entry.name), Leaf::Name));
+                } else {
+                    local.clean.insert(hash);
+                }
             }
         }
     }
@@ -205,13 +208,13 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
         let mut local = self.shared.lanes.lock();
         let local = &mut *local;
         let width = self.objects.width;
-        let (mut starts, mut kept) = (Vec::new(), Kept::default());
+        let (mut starts, mut kept, mut fresh) = (Vec::new(), Kept::default(), Vec::new());
         let mut at = 0;
-        let parse_to = |local: &mut Local, starts: &mut Vec<u32>, kept: &mut Kept, at: &mut usize, end: usize| {
+        let mut parse_to = |starts: &mut Vec<u32>, at: &mut usize, end: usize| {
             while *at < end {
                 let entry = object::entry(content, *at, width).ok_or("it is no tree that git would write")?;
                 starts.push(*at as u32);
-                self.add(local, tree, *at, &entry, kept);
+                fresh.push((*at as u32, entry));
                 *at = entry.end;
             }
             Ok::<(), String>(())
@@ -227,7 +230,7 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
                 if first >= last {
                     continue;
                 }
-                parse_to(local, &mut starts, &mut kept, &mut at, shift(base.starts[first]))?;
+                parse_to(&mut starts, &mut at, shift(base.starts[first]))?;
                 // Reading may have run beyond the first entry; take over from where both meet.
                 while first < last && shift(base.starts[first]) < at {
                     first += 1;
@@ -246,8 +249,11 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
                 at = shift(to);
             }
         }
-        parse_to(local, &mut starts, &mut kept, &mut at, content.len())?;
+        parse_to(&mut starts, &mut at, content.len())?;
         starts.push(content.len() as u32);
+        self.add(local, tree, &fresh, &mut kept);
+        kept.subtrees.sort_unstable();
+        kept.leaves.sort_by_key(|leaf| leaf.0);
         let arena = &mut local.arena;
         arena.trees.push((tree, kept.subtrees.len() as u32, kept.leaves.len() as u32));
         arena.subtrees.extend(kept.subtrees.iter().map(|(_, name, subtree)| (*name, *subtree)));
