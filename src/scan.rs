@@ -29,6 +29,7 @@ use crate::{
         history::{
             Appearance, History, Inspector,
             cache::{Cache, Memory},
+            pieces::Piece,
         },
         oid::Oid,
     },
@@ -248,7 +249,7 @@ impl Collector<'_> {
         let mut matches = self.detector.resolve(&text, &seen);
         matches.retain(|m| !before.contains(&self.number(&text, m)));
         let origin = content.origin;
-        self.place(&text, &matches, &origin.path, |matched| (0, location(origin, matched), None));
+        self.place(&text, 0, &matches, &origin.path, |matched| (0, location(origin, matched), None));
     }
 }
 
@@ -320,11 +321,12 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Puts the matches of a text to their findings. `at` makes the order and the location of a match,
+    /// Puts the matches of a text, before which there are so many lines, to their findings. `at` makes the order and the location of a match,
     /// and the commit that triage wants to know.
     fn place(
         &self,
         text: &[u8],
+        lines_before: u32,
         matches: &[Match],
         path: &BString,
         at: impl Fn(&Match) -> (u32, Location, Option<String>),
@@ -368,7 +370,10 @@ impl<'a> Collector<'a> {
         let mut gathered = lock(&self.gathered);
         for (key, mut new) in placed {
             let line = new.locations[0].1.start.line;
-            new.locations[0].1.line_hash = lines.binary_search(&line).ok().and_then(|at| hashes[at].clone());
+            let location = &mut new.locations[0].1;
+            location.line_hash = lines.binary_search(&line).ok().and_then(|at| hashes[at].clone());
+            location.start.line += lines_before;
+            location.end.line += lines_before;
             match gathered.entry(key) {
                 std::collections::hash_map::Entry::Vacant(free) => drop(free.insert(new)),
                 std::collections::hash_map::Entry::Occupied(mut old) => {
@@ -391,26 +396,26 @@ impl<'a> Collector<'a> {
         let authors: Mutex<HashMap<Oid, Option<Commit>>> = Mutex::default();
         let groups: Vec<_> = by_object.into_iter().collect();
         groups.into_par_iter().for_each(|(object, places)| {
-            let content: Cow<'_, [u8]> = match &appearances[places[0]].text {
-                Some(text) => Cow::Borrowed(text),
-                None => match object.map(|id| history.read(&id)) {
-                    Ok(Ok(content)) => Cow::Owned(content),
-                    Ok(Err(error)) => {
+            let place = &mut |piece: &Piece<'_>| {
+                if !piece.is_part && archive::is_archive(piece.bytes) {
+                    // What could not be read in it was said when it was inspected.
+                    let visit = &mut |path: &BStr, bytes: &[u8]| {
+                        self.place_text(history, appearances, &places, &authors, path, &Piece::whole(bytes));
+                    };
+                    archive::expand("".into(), piece.bytes, visit, &mut |_| {});
+                } else {
+                    self.place_text(history, appearances, &places, &authors, "".into(), piece);
+                }
+            };
+            match (&appearances[places[0]].text, object) {
+                (Some(text), _) => place(&Piece::whole(text)),
+                (None, Ok(id)) => {
+                    if let Err(error) = history.read(&id, place) {
                         let place = appearances[places[0]].path.clone();
                         lock(&self.gaps).push(Gap::new(GapKind::CorruptObject, place, error.to_string()));
-                        return;
                     }
-                    Err(_) => return,
-                },
-            };
-            if archive::is_archive(&content) {
-                // What could not be read in it was said when it was inspected.
-                let visit = &mut |path: &BStr, bytes: &[u8]| {
-                    self.place_text(history, appearances, &places, &authors, path, bytes);
-                };
-                archive::expand("".into(), &content, visit, &mut |_| {});
-            } else {
-                self.place_text(history, appearances, &places, &authors, "".into(), &content);
+                }
+                (None, Err(_)) => {}
             }
         });
     }
@@ -423,11 +428,12 @@ impl<'a> Collector<'a> {
         places: &[usize],
         authors: &Mutex<HashMap<Oid, Option<Commit>>>,
         inner: &BStr,
-        content: &[u8],
+        piece: &Piece<'_>,
     ) {
-        let text = text::text(content);
+        let text = text::text(piece.bytes);
         let seen = self.detector.scan(&text);
-        let matches = self.detector.resolve(&text, &seen);
+        let mut matches = self.detector.resolve(&text, &seen);
+        matches.retain(|matched| !piece.is_part || matched.secret.start < piece.own);
         for &at in places {
             let appearance = &appearances[at];
             let path: BString = [appearance.path.as_slice(), inner].concat().into();
@@ -446,7 +452,7 @@ impl<'a> Collector<'a> {
                     commit
                 })
             });
-            self.place(&text, &new, &path, |matched| {
+            self.place(&text, piece.lines, &new, &path, |matched| {
                 let origin = Origin {
                     path: path.clone(),
                     place: appearance.place,

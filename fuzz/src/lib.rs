@@ -110,7 +110,7 @@ pub mod history {
             let Ok(history) = History::open(repository, options) else { continue };
             for appearance in history.inspect(&Checking, None).appearances {
                 if let Some(object) = appearance.object {
-                    let _ = history.read(&object);
+                    let _ = history.read(&object, &mut |_| {});
                 }
                 if let Some(commit) = appearance.commit {
                     let _ = history.author(&commit);

@@ -12,12 +12,14 @@ mod messages;
 mod object;
 mod objects;
 mod pack;
+pub mod pieces;
 mod provenance;
 mod range;
 mod trees;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    io::{self, Read},
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering},
@@ -35,6 +37,8 @@ use self::{
     messages::Messages,
     object::Kind,
     objects::{Absent, Objects},
+    pack::NONE,
+    pieces::Piece,
     provenance::{EMPTY, Reduced},
     trees::{Bits, Graph, Leaf, Shared, Trees},
 };
@@ -193,16 +197,33 @@ impl History {
         })
     }
 
-    /// Reads the content of an object that an appearance names.
+    /// Reads the content of an object that an appearance names; one that is too large to be held in pieces.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn read(&self, id: &Oid) -> Result<Vec<u8>> {
-        match self.objects.read(id.as_bytes()) {
-            Ok((_, content)) => Ok(content),
-            Err(Absent::Missing) => Err(Error::new(format!("cannot read object {id}")).because("it is missing")),
-            Err(Absent::Corrupt(why)) => Err(Error::new(format!("cannot read object {id}")).because(why)),
+    pub fn read(&self, id: &Oid, visit: &mut dyn FnMut(&Piece<'_>)) -> Result<()> {
+        let error = |why: String| Error::new(format!("cannot read object {id}")).because(why);
+        if let Some(mut content) = self.objects.large(id.as_bytes()) {
+            return pieces::for_each(&mut content, visit).map(drop).map_err(|e| error(e.to_string()));
         }
+        match self.objects.read(id.as_bytes()) {
+            Ok((_, content)) => {
+                visit(&Piece::whole(&content));
+                Ok(())
+            }
+            Err(Absent::Missing) => Err(error("it is missing".into())),
+            Err(Absent::Corrupt(why)) => Err(error(why)),
+        }
+    }
+
+    /// Looks at the content of an object: its length, and the numbers of its secrets.
+    fn look<I: Inspector>(&self, inspector: &I, id: &Oid) -> Result<(u64, Vec<u64>), Absent> {
+        if let Some(mut content) = self.objects.large(id.as_bytes()) {
+            let large = Large::inspect(inspector, &mut content).map_err(|e| Absent::Corrupt(e.to_string()))?;
+            return Ok((large.bytes, large.secrets));
+        }
+        let (_, content) = self.objects.read(id.as_bytes())?;
+        Ok((content.len() as u64, inspector.secrets(&content, &inspector.whole(&content))))
     }
 
     /// Who wrote a commit, and when: name, e-mail, RFC 3339 date.
@@ -241,7 +262,7 @@ impl History {
         let mut outcome = Outcome { gaps: self.gaps.clone(), ..Outcome::default() };
         let known = match cache {
             Some(cache) => outcome.stage("cache", |_| cache.known(&self.objects)),
-            None => Known::nothing(&self.objects),
+            None => Known::nothing(),
         };
         outcome.known = known.count();
         let tips = self.peel(&self.include, &mut outcome.gaps);
@@ -260,12 +281,14 @@ impl History {
         };
         let read_commits = || {
             let ready = messages.take_commits();
-            Commits::reachable(&self.objects, ready, &tips.commits, &exclude.commits, &self.shallow)
+            let commits = Commits::reachable(&self.objects, ready, &tips.commits, &exclude.commits, &self.shallow);
+            Scope::new(self, commits)
         };
         // Commits are put in order by one thread, beside those that read blobs.
-        let (commits, blobs) = outcome.stage("blobs", |_| {
+        let (scope, blobs) = outcome.stage("blobs", |_| {
             rayon::join(read_commits, || whole.then(|| self.inspect_blobs(inspector, &forests, &known)))
         });
+        let commits = &scope.commits;
         for (id, absent) in &commits.absent {
             outcome.gaps.push(self.gap(*id, absent.clone(), "commit"));
         }
@@ -284,7 +307,6 @@ impl History {
         if self.include.is_empty() {
             outcome.gaps.push(Gap::new(GapKind::NoInput, "history", "there is no commit and no ref to start from"));
         }
-        let scope = Scope::new(self, &commits);
         if !whole && self.options.messages {
             for node in commits.nodes.iter().filter(|n| n.wanted) {
                 if let Ok((_, content)) = self.objects.read(node.id.as_bytes()) {
@@ -330,14 +352,15 @@ impl History {
         inspector: &I,
         found: &HashMap<u32, Vec<u64>>,
         graph: &Graph,
-        scope: &Scope<'_>,
+        scope: &Scope,
         tips: &Tips,
         outcome: &mut Outcome,
     ) {
         let mut reduced = Reduced::new(graph);
         let number = |tree: &Oid| self.objects.find(tree.as_bytes());
-        let trees: Vec<u32> =
-            scope.commits.nodes.iter().map(|n| number(&n.tree).map_or(EMPTY, |t| reduced.reduce(t))).collect();
+        let mut trees = Vec::new();
+        self.objects.find_all(scope.commits.nodes.iter().map(|node| node.tree.as_bytes()), &mut trees);
+        trees.iter_mut().for_each(|tree| *tree = if *tree == NONE { EMPTY } else { reduced.reduce(*tree) });
         self.tree_gaps(scope, tips, graph, outcome);
         let head_tree = scope.head.map(|at| trees[at as usize]);
         let mut appeared: HashSet<u32> = HashSet::new();
@@ -439,12 +462,7 @@ impl History {
                 }
             }
         }
-        let visit = |number, kind, content: &[u8]| {
-            if kind == Kind::Blob {
-                blobs.visit(number, content, None);
-            }
-        };
-        objects::for_each_loose(&self.objects, is_new, visit, |number, why| blobs.failed(number, why));
+        delta::walk_loose(&self.objects, Kind::Blob, is_new, &blobs);
         gathered
     }
 
@@ -470,21 +488,12 @@ impl History {
             let wanted = |entry: u32| self.objects.is_first(first + entry);
             delta::walk(&self.objects, pack, forest, Kind::Tree, wanted, &trees(first));
         }
-        objects::for_each_loose(
-            &self.objects,
-            |number| !known.is_clean(number),
-            |number, kind, content| {
-                if kind == Kind::Tree {
-                    trees(0).visit(number, content, None);
-                }
-            },
-            |_, _| {},
-        );
+        delta::walk_loose(&self.objects, Kind::Tree, |number| !known.is_clean(number), &trees(0));
         shared.finish(self.objects.len())
     }
 
     /// Gaps for what reachable trees name and what is not there, or does not decode.
-    fn tree_gaps(&self, scope: &Scope<'_>, tips: &Tips, graph: &Graph, outcome: &mut Outcome) {
+    fn tree_gaps(&self, scope: &Scope, tips: &Tips, graph: &Graph, outcome: &mut Outcome) {
         let roots = scope.commits.nodes.iter().filter(|n| n.wanted).map(|n| n.tree).chain(tips.trees.iter().copied());
         let mut numbers = Vec::new();
         for tree in roots {
@@ -515,7 +524,7 @@ impl History {
         &self,
         inspector: &I,
         messages: Messages,
-        scope: &Scope<'_>,
+        scope: &Scope,
         tips: &Tips,
         outcome: &mut Outcome,
     ) {
@@ -628,17 +637,18 @@ struct Tips {
 
 /// The commits in scope with what is known of their places.
 #[derive(Debug)]
-struct Scope<'a> {
-    commits: &'a Commits,
+struct Scope {
+    commits: Commits,
     order: Vec<u32>,
     pushed: Option<Vec<bool>>,
     head: Option<u32>,
 }
 
-impl<'a> Scope<'a> {
-    fn new(history: &History, commits: &'a Commits) -> Self {
+impl Scope {
+    fn new(history: &History, commits: Commits) -> Self {
         let pushed = (!history.remotes.is_empty()).then(|| commits.reached_from(&history.remotes));
-        Scope { commits, order: commits.order(), pushed, head: history.head.and_then(|id| commits.find(&id)) }
+        let (order, head) = (commits.order(), history.head.and_then(|id| commits.find(&id)));
+        Scope { commits, order, pushed, head }
     }
 
     /// Something that the commit at this place of the list brought.
@@ -736,6 +746,16 @@ impl<I: Inspector> Visitor for Blobs<'_, I> {
         seen
     }
 
+    fn large(&self, entry: u32, content: &mut dyn Read) -> io::Result<()> {
+        let large = Large::inspect(self.inspector, content)?;
+        if !large.secrets.is_empty() {
+            lock(&self.gathered.found).insert(self.first + entry, large.secrets);
+        }
+        self.gathered.bytes.fetch_add(large.bytes, Ordering::Relaxed);
+        self.gathered.blobs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
     fn failed(&self, entry: u32, why: String) {
         let id = self.history.objects.oid(self.first + entry);
         lock(&self.gathered.gaps).push(self.history.gap(id, Absent::Corrupt(why), "object"));
@@ -743,6 +763,27 @@ impl<I: Inspector> Visitor for Blobs<'_, I> {
 
     fn is_stopped(&self) -> bool {
         self.inspector.is_stopped()
+    }
+}
+
+/// What was seen in a content that is too large to be held.
+#[derive(Debug, Default)]
+struct Large {
+    bytes: u64,
+    /// The numbers of the secrets in all pieces.
+    secrets: Vec<u64>,
+}
+
+impl Large {
+    fn inspect<I: Inspector>(inspector: &I, content: &mut dyn Read) -> io::Result<Large> {
+        let mut secrets: BTreeSet<u64> = BTreeSet::new();
+        let bytes = pieces::for_each(content, &mut |piece| {
+            // The others are stopped by whoever visits them.
+            if !inspector.is_stopped() {
+                secrets.extend(inspector.secrets(piece.bytes, &inspector.whole(piece.bytes)));
+            }
+        })?;
+        Ok(Large { bytes, secrets: secrets.into_iter().collect() })
     }
 }
 

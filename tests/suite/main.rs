@@ -10,6 +10,7 @@ mod cli;
 mod common;
 mod config;
 mod delta;
+mod large;
 mod layering;
 mod limits;
 mod reports;

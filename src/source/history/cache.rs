@@ -75,7 +75,8 @@ impl Cache {
 
     /// What is known of the objects of a history.
     pub(super) fn known(&self, objects: &Objects) -> Known {
-        let known = Known::nothing(objects);
+        let values = (0..objects.len()).map(|_| AtomicU32::new(UNKNOWN)).collect();
+        let known = Known { values, has_news: AtomicBool::new(false) };
         let entry = objects.width + 4;
         let Some(body) = self.read("contents", &self.engine).filter(|b| b.len().is_multiple_of(entry)) else {
             return known;
@@ -95,11 +96,10 @@ impl Cache {
         if !known.has_news.load(Ordering::Relaxed) {
             return;
         }
-        let value = |number: &u32| known.values[*number as usize].load(Ordering::Relaxed);
         let mut body = Vec::new();
-        for number in (0..objects.len() as u32).filter(|number| value(number) != UNKNOWN) {
+        for number in (0..objects.len() as u32).filter(|number| known.is_clean(*number)) {
             body.extend_from_slice(objects.id(number));
-            body.extend_from_slice(&value(&number).to_le_bytes());
+            body.extend_from_slice(&known.value(number).to_le_bytes());
         }
         self.write("contents", &self.engine, &body);
     }
@@ -202,17 +202,21 @@ const BLOB: u32 = 2;
 /// Which objects are known to be clean.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// By number: [`UNKNOWN`], [`TEXT`], or the size of a blob above [`BLOB`].
+    /// By number; none where nothing is to be remembered.
     values: Vec<AtomicU32>,
     /// Whether something was learnt.
     has_news: AtomicBool,
 }
 
 impl Known {
-    /// Nothing is known.
-    pub fn nothing(objects: &Objects) -> Known {
-        let values = (0..objects.len()).map(|_| AtomicU32::new(UNKNOWN)).collect();
-        Known { values, has_news: AtomicBool::new(false) }
+    /// Nothing is known, and nothing is to be remembered.
+    pub fn nothing() -> Known {
+        Known { values: Vec::new(), has_news: AtomicBool::new(false) }
+    }
+
+    /// [`UNKNOWN`], [`TEXT`], or the size of a blob above [`BLOB`].
+    fn value(&self, number: u32) -> u32 {
+        self.values.get(number as usize).map_or(UNKNOWN, |value| value.load(Ordering::Relaxed))
     }
 
     /// How many objects are known to be clean.
@@ -222,12 +226,12 @@ impl Known {
 
     /// Whether an object is known to be clean.
     pub fn is_clean(&self, number: u32) -> bool {
-        self.values[number as usize].load(Ordering::Relaxed) != UNKNOWN
+        self.value(number) != UNKNOWN
     }
 
     /// The size of an object that is known to be a clean blob.
     pub fn blob(&self, number: u32) -> Option<u64> {
-        let value = self.values[number as usize].load(Ordering::Relaxed);
+        let value = self.value(number);
         (value >= BLOB).then(|| u64::from(value - BLOB))
     }
 
@@ -244,7 +248,8 @@ impl Known {
     }
 
     fn set(&self, number: u32, value: u32) {
-        self.values[number as usize].store(value, Ordering::Relaxed);
+        let Some(known) = self.values.get(number as usize) else { return };
+        known.store(value, Ordering::Relaxed);
         if !self.has_news.load(Ordering::Relaxed) {
             self.has_news.store(true, Ordering::Relaxed);
         }

@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    io::{self, Read},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -16,11 +17,12 @@ use super::{
     object::Kind,
     objects::Objects,
     pack::{self, Base, NONE, Pack},
+    pieces,
 };
 use crate::content::Copied;
 
 /// Bytes of bases that are kept for their children, over all threads; beyond it they are made anew.
-const LIVE_BYTES: usize = 64 << 20;
+const LIVE_BYTES: usize = 48 << 20;
 /// Subtrees with at least this many entries become tasks of their own.
 const TASK_ENTRIES: u32 = 48;
 
@@ -30,6 +32,11 @@ pub trait Visitor: Sync {
     type State: Send + Sync;
     /// A content, with the state of its base and the ranges copied from it, where it has one.
     fn visit(&self, entry: u32, content: &[u8], base: Option<(&Self::State, &[Copied])>) -> Self::State;
+    /// A content that nothing is made from and that is too large to be held, as it is inflated.
+    ///
+    /// # Errors
+    /// Why it cannot be read to its end.
+    fn large(&self, entry: u32, content: &mut dyn Read) -> io::Result<()>;
     /// An entry that cannot be read.
     fn failed(&self, entry: u32, why: String);
     /// Whether to stop early.
@@ -232,6 +239,30 @@ pub fn walk<V: Visitor>(
     });
 }
 
+/// Visits every wanted loose object of one kind, by number. What cannot be read has no kind: it fails where
+/// blobs are asked for.
+pub fn walk_loose<V: Visitor>(objects: &Objects, kind: Kind, wanted: impl Fn(u32) -> bool + Sync, visitor: &V) {
+    let numbers = objects.loose_numbers().into_par_iter().filter(|number| wanted(*number));
+    numbers.for_each(|number| {
+        if visitor.is_stopped() {
+            return;
+        }
+        if let Some(mut content) = objects.large_loose(number) {
+            if kind == Kind::Blob
+                && let Err(why) = visitor.large(number, &mut content)
+            {
+                visitor.failed(number, why.to_string());
+            }
+            return;
+        }
+        match objects.read_number(number) {
+            Ok((found, content)) if found == kind => drop(visitor.visit(number, &content, None)),
+            Err(why) if kind == Kind::Blob => visitor.failed(number, why),
+            _ => {}
+        }
+    });
+}
+
 impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
     fn run<'s>(&'s self, scope: &Scope<'s>, first: Task<'s, V::State>) {
         let mut todo = vec![first];
@@ -240,6 +271,13 @@ impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
                 return;
             }
             let entry = task.entry;
+            if self.is_large(&task) {
+                let read = self.pack.stream(entry).map(|mut content| self.visitor.large(entry, &mut content));
+                if let Some(Err(why)) = read {
+                    self.visitor.failed(entry, why.to_string());
+                }
+                continue;
+            }
             let made = self.visit(task);
             let mut live = made.map(Arc::new);
             let children = self.forest.children(entry);
@@ -265,6 +303,15 @@ impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
             }
             drop(live.take());
         }
+    }
+
+    /// Whether a content is better looked at piece by piece.
+    fn is_large(&self, task: &Task<'_, V::State>) -> bool {
+        let is_alone = || self.forest.children(task.entry).iter().all(|child| self.weights[*child as usize] == 0);
+        matches!(task.base, From::Root)
+            && self.pack.whole_size(task.entry).is_some_and(|size| size > pieces::LARGE)
+            && self.forest.kind(task.entry) == Some(Kind::Blob)
+            && is_alone()
     }
 
     /// Makes an entry's content, and visits it if it is wanted. `None` where it cannot be read.

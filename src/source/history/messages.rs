@@ -1,14 +1,17 @@
 //! What commits say: their messages, and the people in them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, Read},
+};
 
 use super::{
     Inspector,
     cache::Known,
-    delta::{Forest, Visitor, walk},
+    delta::{Forest, Visitor, walk, walk_loose},
     lanes::Lanes,
     object::{self, Commit, Kind},
-    objects::{self, Objects},
+    objects::Objects,
 };
 use crate::{content::Copied, source::oid::Oid};
 
@@ -71,12 +74,7 @@ impl Messages {
             let wanted = |entry| objects.is_first(first + entry);
             walk(objects, pack, forest, Kind::Commit, wanted, &Commits { first, ..commits });
         }
-        let visit = |number, kind, content: &[u8]| {
-            if kind == Kind::Commit {
-                commits.visit(number, content, None);
-            }
-        };
-        objects::for_each_loose(objects, |number| known.blob(number).is_none(), visit, |_, _| {});
+        walk_loose(objects, Kind::Commit, |number| known.blob(number).is_none(), &commits);
     }
 
     /// Looks at the texts of one commit; whether there is nothing in them.
@@ -147,6 +145,10 @@ impl<I: Inspector> Visitor for Commits<'_, I> {
         if self.listen && !self.known.is_clean(number) && self.messages.hear(self.inspector, id, content) {
             self.known.clean_text(number);
         }
+    }
+
+    fn large(&self, _entry: u32, _content: &mut dyn Read) -> io::Result<()> {
+        Ok(())
     }
 
     // A commit that cannot be read is a gap once history leads to it.

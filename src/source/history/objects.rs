@@ -1,22 +1,26 @@
 //! The object database: every pack and loose object of a repository and its alternates, numbered.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, BufRead, Read},
     path::{Path, PathBuf},
 };
 
+use flate2::read::ZlibDecoder;
 use libdeflater::{DecompressionError, Decompressor};
-use rayon::prelude::*;
 
 use super::{
     object::Kind,
-    pack::{self, Base, NONE, Pack},
+    pack::{self, Base, Exactly, NONE, Pack},
+    pieces,
 };
 use crate::{
     gap::{Gap, GapKind},
     source::oid::Oid,
 };
 
+/// What is inflated of a loose object to see its header, in bytes.
+const HEADER: usize = 64;
 /// The largest loose object that is inflated into memory, in bytes.
 const LARGEST_LOOSE: usize = 2 << 30;
 /// The longest chain of deltas that is followed.
@@ -167,6 +171,23 @@ impl Objects {
         Err(why)
     }
 
+    /// A blob that is too large to be held: its bytes as they are inflated. `None` for all others.
+    pub fn large(&self, id: &[u8]) -> Option<Box<dyn Read + '_>> {
+        for pack in &self.packs {
+            let Some(entry) = pack.find(id) else { continue };
+            if pack.base(entry) == Base::Whole(Kind::Blob) && pack.whole_size(entry)? > pieces::LARGE {
+                return Some(Box::new(pack.stream(entry)?));
+            }
+        }
+        let at = self.loose.binary_search_by(|(oid, _)| oid.as_bytes().cmp(id)).ok()?;
+        large_loose(&self.loose[at].1)
+    }
+
+    /// A loose object that is a blob too large to be held.
+    pub fn large_loose(&self, number: u32) -> Option<Box<dyn Read>> {
+        large_loose(&self.loose[(number - self.starts[self.packs.len()]) as usize].1)
+    }
+
     /// Reads an entry of a pack through its chain of deltas.
     ///
     /// # Errors
@@ -271,6 +292,20 @@ fn loose_objects(dir: &Path, width: usize, gaps: &mut Vec<Gap>) -> Vec<(Oid, Pat
     found
 }
 
+/// A loose object that is a blob too large to be held.
+fn large_loose(path: &Path) -> Option<Box<dyn Read>> {
+    let file = fs::File::open(path).ok()?;
+    // Most are settled by the size of the file: it cannot grow by more than deflate allows.
+    if file.metadata().ok()?.len() < pieces::LARGE / pack::RATIO {
+        return None;
+    }
+    let mut content = io::BufReader::new(ZlibDecoder::new(io::BufReader::new(file)));
+    let mut header = Vec::new();
+    content.by_ref().take(HEADER as u64).read_until(0, &mut header).ok()?;
+    let size: u64 = std::str::from_utf8(header.strip_prefix(b"blob ")?.strip_suffix(b"\0")?).ok()?.parse().ok()?;
+    (size > pieces::LARGE).then(|| -> Box<dyn Read> { Box::new(Exactly { left: size, content }) })
+}
+
 /// Reads a loose object: zlib over `kind size\0content`.
 fn read_loose(path: &Path) -> Result<(Kind, Vec<u8>), String> {
     let deflated = fs::read(path).map_err(|e| e.to_string())?;
@@ -288,24 +323,10 @@ fn read_loose(path: &Path) -> Result<(Kind, Vec<u8>), String> {
         }
     };
     out.truncate(size);
-    let header = memchr::memchr(0, &out[..size.min(64)]).ok_or("its header makes no sense")?;
+    let header = memchr::memchr(0, &out[..size.min(HEADER)]).ok_or("its header makes no sense")?;
     let mut words = out[..header].split(|b| *b == b' ');
     let kind = words.next().and_then(Kind::named).ok_or("its header makes no sense")?;
     let stated = words.next().and_then(|w| std::str::from_utf8(w).ok()).and_then(|w| w.parse::<usize>().ok());
     out.drain(..=header);
     if stated == Some(out.len()) { Ok((kind, out)) } else { Err("its size is not the stated one".into()) }
-}
-
-/// The wanted loose objects, read in parallel.
-pub fn for_each_loose(
-    objects: &Objects,
-    wanted: impl Fn(u32) -> bool + Sync,
-    visit: impl Fn(u32, Kind, &[u8]) + Sync,
-    failed: impl Fn(u32, String) + Sync,
-) {
-    let numbers = objects.loose_numbers().into_par_iter().filter(|number| wanted(*number));
-    numbers.for_each(|number| match objects.read_number(number) {
-        Ok((kind, content)) => visit(number, kind, &content),
-        Err(why) => failed(number, why),
-    });
 }

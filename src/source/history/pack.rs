@@ -3,7 +3,11 @@
 //! The formats are git's gitformat-pack: <https://git-scm.com/docs/gitformat-pack>. Every length, offset
 //! and delta instruction is checked: the bytes are foreign.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use libdeflater::Decompressor;
 use memmap2::Mmap;
@@ -19,7 +23,7 @@ const LARGEST: u64 = 2 << 30;
 /// How many ids of an index are searched together.
 const IDS_A_HEAD: usize = 2;
 /// No byte of deflated data can stand for more than this many (deflate's limit is 1,032).
-const RATIO: u64 = 1032;
+pub const RATIO: u64 = 1032;
 
 /// What an entry is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -293,14 +297,30 @@ impl Pack {
         Some(Header { link, size, data: at })
     }
 
+    /// The size of an entry that is whole, in bytes.
+    pub fn whole_size(&self, entry: u32) -> Option<u64> {
+        self.header(entry).filter(|header| matches!(header.link, Link::Whole(_))).map(|header| header.size)
+    }
+
+    /// Inflates an entry that is whole, as it is read.
+    pub fn stream(&self, entry: u32) -> Option<impl Read + '_> {
+        let header = self.header(entry)?;
+        let deflated = self.data.get(header.data..self.entry_end(entry))?;
+        Some(Exactly { left: header.size, content: flate2::bufread::ZlibDecoder::new(deflated) })
+    }
+
+    /// Where the bytes of an entry end.
+    fn entry_end(&self, entry: u32) -> usize {
+        self.offsets.get(entry as usize + 1).copied().unwrap_or(self.end).min(self.end) as usize
+    }
+
     /// Inflates an entry: a whole content, or a delta.
     ///
     /// # Errors
     /// Why the entry cannot be read.
     pub fn inflate(&self, entry: u32, inflater: &mut Decompressor, out: &mut Vec<u8>) -> Result<(), String> {
         let header = self.header(entry).ok_or("its header in the pack makes no sense")?;
-        let end = self.offsets.get(entry as usize + 1).copied().unwrap_or(self.end).min(self.end) as usize;
-        let deflated = self.data.get(header.data..end).ok_or("it lies beyond the end of the pack")?;
+        let deflated = self.data.get(header.data..self.entry_end(entry)).ok_or("it lies beyond the end of the pack")?;
         if header.size > LARGEST || header.size > (deflated.len() as u64 + 1) * RATIO {
             return Err("its stated size makes no sense".into());
         }
@@ -312,6 +332,26 @@ impl Pack {
             Ok(_) => Err("it inflates to another size than stated".into()),
             Err(e) => Err(format!("it does not inflate: {e}")),
         }
+    }
+}
+
+/// A content that must have just the stated size.
+#[derive(Debug)]
+pub struct Exactly<R> {
+    /// How many bytes are still to come.
+    pub left: u64,
+    /// What they are read from.
+    pub content: R,
+}
+
+impl<R: Read> Read for Exactly<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let got = self.content.read(out)?;
+        match self.left.checked_sub(got as u64) {
+            Some(left) if got > 0 || left == 0 || out.is_empty() => self.left = left,
+            _ => return Err(io::Error::other("it inflates to another size than stated")),
+        }
+        Ok(got)
     }
 }
 

@@ -38,7 +38,7 @@ struct Item {
 }
 
 /// Looks at what the commits in scope introduced.
-pub(super) fn inspect<I: Inspector>(history: &History, inspector: &I, scope: &Scope<'_>, outcome: &mut Outcome) {
+pub(super) fn inspect<I: Inspector>(history: &History, inspector: &I, scope: &Scope, outcome: &mut Outcome) {
     let mut known: HashMap<Oid, Vec<u64>> = HashMap::new();
     let mut head: HashMap<BString, Option<Oid>> = HashMap::new();
     let (mut blobs, mut bytes) = (0, 0);
@@ -47,11 +47,11 @@ pub(super) fn inspect<I: Inspector>(history: &History, inspector: &I, scope: &Sc
     let mut secrets_of = |id: Oid, gaps: &mut Vec<Gap>| -> Vec<u64> {
         known
             .entry(id)
-            .or_insert_with(|| match history.objects.read(id.as_bytes()) {
-                Ok((_, content)) => {
+            .or_insert_with(|| match history.look(inspector, &id) {
+                Ok((len, secrets)) => {
                     blobs += 1;
-                    bytes += content.len() as u64;
-                    inspector.secrets(&content, &inspector.whole(&content))
+                    bytes += len;
+                    secrets
                 }
                 Err(absent) => {
                     gaps.push(history.gap(id, absent, "blob"));

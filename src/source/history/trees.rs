@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    io::{self, Read},
     ops::Range,
     sync::{Mutex, OnceLock},
 };
@@ -274,6 +275,10 @@ impl<N: Fn(&[u8]) -> bool + Sync> Visitor for Trees<'_, N> {
                 None
             }
         }
+    }
+
+    fn large(&self, _entry: u32, _content: &mut dyn Read) -> io::Result<()> {
+        Ok(())
     }
 
     fn failed(&self, entry: u32, why: String) {
