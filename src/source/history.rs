@@ -281,7 +281,9 @@ impl History {
         };
         let read_commits = || {
             let ready = messages.take_commits();
-            let commits = Commits::reachable(&self.objects, ready, &tips.commits, &exclude.commits, &self.shallow);
+            let is_stopped = || inspector.is_stopped();
+            let (include, exclude) = (&tips.commits, &exclude.commits);
+            let commits = Commits::reachable(&self.objects, ready, include, exclude, &self.shallow, &is_stopped);
             Scope::new(self, commits)
         };
         // Commits are put in order by one thread, beside those that read blobs.

@@ -45,13 +45,14 @@ impl Commits {
     ///
     /// Newest first, as git does it, so that a short range of a long history reads only a little of it.
     ///
-    /// `ready` may hold commits that were read beforehand.
+    /// `ready` may hold commits that were read beforehand. Where it is stopped, there are only some of them.
     pub fn reachable(
         objects: &Objects,
         ready: HashMap<Oid, Commit>,
         include: &[Oid],
         exclude: &[Oid],
         shallow: &HashSet<Oid>,
+        is_stopped: &dyn Fn() -> bool,
     ) -> Commits {
         let mut commits = Commits { ready, ..Commits::default() };
         let mut queue: BinaryHeap<(i64, Reverse<u32>)> = BinaryHeap::new();
@@ -64,7 +65,7 @@ impl Commits {
                 queue.push((commits.nodes[at as usize].seconds, Reverse(at)));
             }
         }
-        while let Some((_, Reverse(at))) = queue.pop() {
+        while let Some((_, Reverse(at))) = queue.pop().filter(|_| !is_stopped()) {
             let node = at as usize;
             done.resize(commits.nodes.len(), false);
             let out = excluded[node];
