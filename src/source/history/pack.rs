@@ -321,7 +321,10 @@ impl Pack {
     pub fn inflate(&self, entry: u32, inflater: &mut Decompressor, out: &mut Vec<u8>) -> Result<(), String> {
         let header = self.header(entry).ok_or("its header in the pack makes no sense")?;
         let deflated = self.data.get(header.data..self.entry_end(entry)).ok_or("it lies beyond the end of the pack")?;
-        if header.size > LARGEST || header.size > (deflated.len() as u64 + 1) * RATIO {
+        if header.size > LARGEST {
+            return Err("it is larger than the 2 GiB that are held at once, and others are made from it".into());
+        }
+        if header.size > (deflated.len() as u64 + 1) * RATIO {
             return Err("its stated size makes no sense".into());
         }
         let size = header.size as usize;
