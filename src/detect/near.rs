@@ -109,6 +109,9 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
     if before.ends_with(b"@") && value.iter().all(u8::is_ascii_hexdigit) || is_path_of_something_else(before) {
         return Err("it is a commit, not a credential");
     }
+    if is_in_path_of_url(before, word, line_start) {
+        return Err("it is a part of a link");
+    }
     let name = statement_name(before);
     if OTHER.iter().any(|w| contains(name, w)) && !CREDENTIAL.iter().any(|w| contains(name, w)) {
         return Err("its name says that it is something else");
@@ -142,6 +145,25 @@ fn is_path_of_something_else(before: &[u8]) -> bool {
     let path = path.strip_suffix(b"\\").unwrap_or(path);
     let part = &path[path.iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1)..];
     PARTS.contains(&part)
+}
+
+/// Whether a value is a part of a URL's path, and the provider's word is not in its host: an identifier, not
+/// a credential of that provider. Versions of keys in a vault are identifiers at any host.
+fn is_in_path_of_url(before: &[u8], word: &Range<usize>, line_start: usize) -> bool {
+    if !before.ends_with(b"/") {
+        return false;
+    }
+    let start =
+        before.iter().rposition(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'(' | b'<' | b'='));
+    let start = start.map_or(0, |at| at + 1);
+    let url = &before[start..];
+    let Some(scheme) = memchr::memmem::find(url, b"://") else { return false };
+    let host = scheme + 3;
+    let Some(path) = memchr::memchr(b'/', &url[host..]).map(|at| host + at) else { return false };
+    let mut parts = url[path..].split(|b| *b == b'/').rev().skip(2);
+    let vault = parts.next().is_some_and(|part| matches!(part, b"keys" | b"secrets" | b"certificates"));
+    let hosts = line_start + start + host..line_start + start + path;
+    vault || !(word.start < hosts.end && hosts.start < word.end)
 }
 
 /// Whether a value is marked as a checksum: `h1:` (go.sum), `sha256-`, `sha512-` (integrity), `sha256:`, `md5:`.
