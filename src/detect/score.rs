@@ -134,14 +134,32 @@ impl Features {
     }
 
     /// Log-odds for what the labelled data says too little about to be fitted.
-    pub fn judgements(&self) -> [(Feature, f32); 5] {
+    pub fn judgements(&self) -> [(Feature, f32); 7] {
         let value = |feature: Feature| self.values[feature as usize];
         let dummy = value(Feature::ValueDecodesDummy);
         // What stands between a user and a host is a password, weak as it may be.
         let dummy_word = value(Feature::ValueDummyWhole) > 0.0 || value(Feature::ValueDummy) >= 0.9;
         let letters_only = value(Feature::ValueDigits) + value(Feature::ValueSymbols) == 0.0;
         let in_url = value(Feature::SyntaxKind) == URL_SYNTAX && !(dummy_word && letters_only);
+        // A UUID is an identifier where the name says no more than "key".
+        const SECRET: [Feature; 7] = [
+            Feature::NamePassword,
+            Feature::NameSecret,
+            Feature::NameToken,
+            Feature::NameApiKey,
+            Feature::NameAuth,
+            Feature::NamePrivate,
+            Feature::NameVendor,
+        ];
+        let named = SECRET.iter().any(|feature| value(*feature) > 0.0);
+        let identifies = value(Feature::ValueUuid) > 0.0 && !named;
+        // `password="CLUSTER_API_SECRET"`
+        let constant = value(Feature::ValueConstant) > 1.0
+            && value(Feature::ValueSaysSecret) > 0.0
+            && value(Feature::ValueDigits) == 0.0;
         [
+            (Feature::ValueUuid, if identifies { -2.5 } else { 0.0 }),
+            (Feature::ValueConstant, if constant { -2.5 } else { 0.0 }),
             (Feature::SyntaxKind, if in_url { IN_URL } else { 0.0 }),
             (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
             (Feature::NameDummy, -5.0 * value(Feature::NameDummy)),
@@ -883,7 +901,13 @@ fn opens_nothing(name: &[u8]) -> bool {
     const LOCKED: [&[u8]; 3] = [b"encrypted", b"sealed", b"wrapped"];
     let locked =
         || LOCKED.iter().any(|word| holds(word)) && (ends(b"key") || ends(b"keys") || ends(b"dek") || ends(b"cek"));
-    ENDS.iter().any(|word| ends(word)) || HOLDS.iter().any(|word| holds(word)) || locked()
+    // `publicResourceKey`; `existingSecret`: the name of one that stands elsewhere.
+    let public = || {
+        const CLOSED: [&[u8]; 3] = [b"private", b"secret", b"_public_"];
+        holds(b"public") && (ends(b"key") || ends(b"keys")) && !CLOSED.iter().any(|word| holds(word))
+    };
+    let elsewhere = || name.len() > 8 && name[..8].eq_ignore_ascii_case(b"existing");
+    ENDS.iter().any(|word| ends(word)) || HOLDS.iter().any(|word| holds(word)) || locked() || public() || elsewhere()
 }
 
 /// The name of the call that makes a value: what stands before the last bracket.
@@ -961,6 +985,9 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         if word && (after == b'<' && next.is_ascii_alphabetic() || after == b',' && camel) {
             return false;
         }
+    }
+    if is_sentence(window, value, candidate) {
+        return false;
     }
     // Public keys in DER (Ed25519, RSA, EC); PEM in base64, which has a rule of its own.
     const KEYS: [&[u8]; 5] = [
@@ -1040,6 +1067,19 @@ fn is_code(value: &[u8]) -> bool {
             .is_some_and(|at| at > 0 && value[..at].iter().chain(&value[at + 1..value.len() - 1]).all(name));
     let number = value.len() <= 18 && value.starts_with(b"0x") && value[2..].iter().all(u8::is_ascii_hexdigit);
     generic || number || value.ends_with(b":") || TYPES.contains(&value)
+}
+
+/// Whether a value is a word of a sentence: `passwords: read-only cannot create …`.
+fn is_sentence(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
+    if candidate.quote != Quote::None
+        || candidate.syntax != Syntax::Colon
+        || !value.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
+    {
+        return false;
+    }
+    let rest = &window[candidate.value.end..];
+    let word = rest.iter().skip(1).take_while(|b| b.is_ascii_alphabetic()).count();
+    rest.first() == Some(&b' ') && word > 0 && matches!(rest.get(word + 1), Some(b' ' | b'.' | b',' | b'"' | b'\''))
 }
 
 /// Whether a value belongs to something else than a name and its credential: the last part of a URN

@@ -36,6 +36,9 @@ impl Place {
         if !(self.tries || self.shows || self.translates) {
             return false;
         }
+        if self.translates && !secret.iter().any(u8::is_ascii_digit) {
+            return true;
+        }
         match origin(secret) {
             Origin::Words => true,
             // In a manual it may be the password of everybody who follows it.
@@ -162,6 +165,8 @@ fn place(path: &[u8]) -> Place {
         test |= word.len() > 1 && holds(TESTS, word);
         example |= holds(EXAMPLES, word);
     });
+    // The services of a workflow live as long as its run.
+    test |= memchr::memmem::find(path, b".github/workflows/").is_some() || is(&[".gitlab-ci.yml"]);
     test |= stem.ends_with(b"IT") && stem.len() > 2 && stem[stem.len() - 3].is_ascii_lowercase();
     example |= has_extension(&["dist", "template", "example", "sample"]);
     place.tries = test;

@@ -78,9 +78,11 @@ fn in_words(value: &[u8]) -> f32 {
     (reading(text).covered * text.len() as f32).max(dummy) / length
 }
 
-/// Whether a value is letters of one case and nothing else: machines draw digits, too.
+/// Whether a value is letters of one case and nothing else, but for a capital in front: machines draw
+/// digits, too.
 fn is_mashed(value: &[u8]) -> bool {
-    value.iter().all(u8::is_ascii_lowercase) || value.iter().all(u8::is_ascii_uppercase)
+    value.iter().all(u8::is_ascii_uppercase)
+        || value.iter().skip(1).all(u8::is_ascii_lowercase) && value.first().is_some_and(u8::is_ascii_alphabetic)
 }
 
 /// An estimate of how many bits a value holds: letters of words count little, dummy words hardly.

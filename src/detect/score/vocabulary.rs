@@ -94,8 +94,8 @@ pub(super) fn says(word: &[u8]) -> Says {
         | b"email" | b"login" | b"proxy" | b"owner" | b"wifi" | b"ssh" | b"http" | b"https" | b"jdbc" | b"keystore"
         | b"truststore" | b"default" | b"initial" => Says::User,
         _ => {
-            // `NOPASSWD`: none is asked for.
-            if word.starts_with(b"nopass") || word == b"namepass" {
+            // `NOPASSWD`, `GIT_ASKPASS`, `namepass`: none is meant.
+            if word.starts_with(b"nopass") || matches!(word, b"namepass" | b"askpass") {
                 return Says::Nothing;
             }
             for (end, what) in [
