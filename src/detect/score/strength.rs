@@ -28,7 +28,8 @@ pub fn origin(value: &[u8]) -> Origin {
         Some(text) => memchr::memchr(b':', text).map_or(&text[..], |at| &text[at + 1..]),
         None => value,
     };
-    if value.len() > LONGEST {
+    // Digits in hexadecimal are no look-alikes.
+    if value.len() > LONGEST || value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit) {
         return Origin::Machine;
     }
     let read = fold(value);
