@@ -24,6 +24,7 @@ use crate::{
     finding::{Commit, Confidence, Finding, Fingerprint, Location, Secret, Suppression},
     gap::{Gap, GapKind},
     report::{Covered, Mode, Report, Repository, Scan},
+    rule::Kind,
     source::{
         Sink, Source, archive,
         history::{
@@ -314,10 +315,17 @@ impl<'a> Collector<'a> {
     }
 
     /// How sure a match is at a path; `None` where it is no finding there.
-    fn confidence(&self, matched: &Match, path: &BStr) -> Option<Confidence> {
+    fn confidence(&self, text: &[u8], matched: &Match, path: &BStr) -> Option<Confidence> {
         match matched.certainty {
+            // Its surroundings speak for it, not its value: that may still be a dummy.
+            Certainty::Fixed(Confidence::Medium)
+                if self.detector.rules()[matched.rule as usize].kind == Kind::Regex
+                    && score::is_dummy(path, matched.value(text)) =>
+            {
+                Some(Confidence::Low)
+            }
             Certainty::Fixed(confidence) => Some(confidence),
-            Certainty::Scored(log_odds) => score::confidence(log_odds + score::path_adjustment(path)),
+            Certainty::Scored(log_odds) => score::confidence(score::adjusted(log_odds, path, matched.value(text))),
         }
     }
 
@@ -335,7 +343,7 @@ impl<'a> Collector<'a> {
         let mut placed: Vec<(Key, Gathering)> = Vec::new();
         for matched in matches {
             let rule = &self.detector.rules()[matched.rule as usize];
-            let Some(confidence) = self.confidence(matched, path.as_bstr()) else { continue };
+            let Some(confidence) = self.confidence(text, matched, path.as_bstr()) else { continue };
             if confidence < self.min_confidence {
                 lock(&self.below).insert(self.number(text, matched));
                 continue;

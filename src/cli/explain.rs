@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> Done {
         let verdict = match trace.outcome.verdict {
             Ok(Certainty::Fixed(confidence)) => format!("found, confidence {}", confidence.name()),
             Ok(Certainty::Scored(odds)) => {
-                let total = odds + score::path_adjustment(seen.as_bstr());
+                let total = score::adjusted(odds, seen.as_bstr(), secret.expose());
                 let name = score::confidence(total).map_or("none", |c| c.name());
                 format!("scored {odds:+.2}, with the path {total:+.2}: confidence {name}")
             }

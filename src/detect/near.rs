@@ -99,15 +99,20 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
     if !introduced(before, window.get(span.end).copied()) {
         return Err("it does not stand where a value stands");
     }
-    if is_digest(before) {
+    if is_digest(before, window[span.start]) {
         return Err("it is a checksum");
     }
     let value = &window[span.clone()];
     if value.len() < 12 && value.iter().all(u8::is_ascii_digit) || reads_like_words(value) {
         return Err("it is less random than a token is");
     }
-    if before.ends_with(b"@") && value.iter().all(u8::is_ascii_hexdigit) || is_path_of_something_else(before) {
+    let hex = value.iter().all(u8::is_ascii_hexdigit);
+    let object = value.len() == 40 && before.ends_with(b"/") && in_url(before);
+    if hex && (before.ends_with(b"@") || object) || is_path_of_something_else(before) {
         return Err("it is a commit, not a credential");
+    }
+    if is_in_path_of_url(before, word, line_start) {
+        return Err("it is a part of a link");
     }
     let name = statement_name(before);
     if OTHER.iter().any(|w| contains(name, w)) && !CREDENTIAL.iter().any(|w| contains(name, w)) {
@@ -135,8 +140,9 @@ fn reads_like_words(value: &[u8]) -> bool {
 
 /// Whether a value is the part of a URL that follows `/commit/` or the like.
 fn is_path_of_something_else(before: &[u8]) -> bool {
-    const PARTS: &[&[u8]] =
-        &[b"commit", b"commits", b"blob", b"tree", b"raw", b"compare", b"sha", b"sha256", b"objects"];
+    const PARTS: &[&[u8]] = &[
+        b"commit", b"commits", b"blob", b"blobs", b"tree", b"trees", b"raw", b"compare", b"sha", b"sha256", b"objects",
+    ];
     // Also with the slashes escaped: `\/commit\/`.
     let Some(path) = before.strip_suffix(b"/") else { return false };
     let path = path.strip_suffix(b"\\").unwrap_or(path);
@@ -144,13 +150,32 @@ fn is_path_of_something_else(before: &[u8]) -> bool {
     PARTS.contains(&part)
 }
 
+/// Whether a value is a part of a URL's path, and the provider's word is not in its host: an identifier, not
+/// a credential of that provider. Versions of keys in a vault are identifiers at any host.
+fn is_in_path_of_url(before: &[u8], word: &Range<usize>, line_start: usize) -> bool {
+    if !before.ends_with(b"/") {
+        return false;
+    }
+    let start =
+        before.iter().rposition(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`' | b'(' | b'<' | b'='));
+    let start = start.map_or(0, |at| at + 1);
+    let url = &before[start..];
+    let Some(scheme) = memchr::memmem::find(url, b"://") else { return false };
+    let host = scheme + 3;
+    let Some(path) = memchr::memchr(b'/', &url[host..]).map(|at| host + at) else { return false };
+    let mut parts = url[path..].split(|b| *b == b'/').rev().skip(2);
+    let vault = parts.next().is_some_and(|part| matches!(part, b"keys" | b"secrets" | b"certificates"));
+    let hosts = line_start + start + host..line_start + start + path;
+    vault || !(word.start < hosts.end && hosts.start < word.end)
+}
+
 /// Whether a value is marked as a checksum: `h1:` (go.sum), `sha256-`, `sha512-` (integrity), `sha256:`, `md5:`.
-fn is_digest(before: &[u8]) -> bool {
+fn is_digest(before: &[u8], first: u8) -> bool {
     const MARKS: &[&[u8]] = &[b"h1:", b"sha1-", b"sha256-", b"sha384-", b"sha512-", b"sha1:", b"sha256:", b"md5:"];
     let digits = before.iter().rev().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count();
-    // Back to where the checksum starts: the token may be the part after a `/` of it.
-    let before =
-        if before.ends_with(b"/") || before.ends_with(b"+") { &before[..before.len() - digits] } else { before };
+    // Back to where the checksum starts: the token may be the part from a `/` of it.
+    let goes_on = matches!(first, b'/' | b'+') || before.ends_with(b"/") || before.ends_with(b"+");
+    let before = if goes_on { &before[..before.len() - digits] } else { before };
     MARKS.iter().any(|mark| {
         before.len() >= mark.len()
             && before[before.len() - mark.len()..].eq_ignore_ascii_case(mark)

@@ -29,6 +29,14 @@ pub fn placeholder_in_format(value: &[u8]) -> Option<&'static str> {
 
 /// Two counts in turn (`1a2b3c4d`), or one part three times and more.
 fn patterned(v: &[u8]) -> bool {
+    // `a0b1c2d3-e4f5-…`
+    let letters: Vec<u8>;
+    let v = if v.contains(&b'-') {
+        letters = v.iter().copied().filter(|b| *b != b'-').collect();
+        &letters
+    } else {
+        v
+    };
     let counts = v.windows(3).filter(|w| step(w[0], w[2])).count();
     v.len() >= 8 && counts >= 6 && counts * 10 >= (v.len() - 2) * 7
         || v.len() >= 24 && (2..=v.len() / 3).any(|period| v[period..] == v[..v.len() - period])
@@ -273,7 +281,8 @@ fn repeated(v: &[u8]) -> Option<&'static str> {
             return Some("one character repeated");
         }
     }
-    if v.ends_with(b"...") || v.ends_with("…".as_bytes()) || v.starts_with(b"...") {
+    // `eyJhbGc...Qssw5c`
+    if has(v, b"...") || has(v, "…".as_bytes()) {
         return Some("shortened");
     }
     None

@@ -1,6 +1,8 @@
 //! The score of a candidate: named features of its name, its value and the way it is written, weighed by
 //! one table of small decision trees (`weights.rs`, fitted by `examples/fit.rs`, see `docs/scoring.md`).
 
+mod path;
+mod strength;
 mod vocabulary;
 
 use super::assignment::{Candidate, Quote, Syntax, Wrapper};
@@ -8,6 +10,7 @@ use super::placeholder::placeholder;
 use super::weights;
 use super::words::{Reading, reading};
 use crate::rule::Confidence;
+pub use path::{adjusted, is_dummy, path_adjustment};
 use vocabulary::{DUMMY, Says, is_credential, says};
 
 /// How likely a candidate is a credential.
@@ -111,6 +114,8 @@ features! {
     ValuePlaceholder "value says that it is a placeholder",
     ValueDecodes "value is base64 of text, or of user:password",
     ValueDecodesDummy "part of the decoded text that is dummy words",
+    ValueUser "value is the user's name, too",
+    NameDummy "name says that the value is none",
 }
 
 /// Number of features.
@@ -129,16 +134,36 @@ impl Features {
     }
 
     /// Log-odds for what the labelled data says too little about to be fitted.
-    pub fn judgements(&self) -> [(Feature, f32); 3] {
+    pub fn judgements(&self) -> [(Feature, f32); 7] {
         let value = |feature: Feature| self.values[feature as usize];
         let dummy = value(Feature::ValueDecodesDummy);
         // What stands between a user and a host is a password, weak as it may be.
         let dummy_word = value(Feature::ValueDummyWhole) > 0.0 || value(Feature::ValueDummy) >= 0.9;
         let letters_only = value(Feature::ValueDigits) + value(Feature::ValueSymbols) == 0.0;
         let in_url = value(Feature::SyntaxKind) == URL_SYNTAX && !(dummy_word && letters_only);
+        // A UUID is an identifier where the name says no more than "key".
+        const SECRET: [Feature; 7] = [
+            Feature::NamePassword,
+            Feature::NameSecret,
+            Feature::NameToken,
+            Feature::NameApiKey,
+            Feature::NameAuth,
+            Feature::NamePrivate,
+            Feature::NameVendor,
+        ];
+        let named = SECRET.iter().any(|feature| value(*feature) > 0.0);
+        let identifies = value(Feature::ValueUuid) > 0.0 && !named;
+        // `password="CLUSTER_API_SECRET"`
+        let constant = value(Feature::ValueConstant) > 1.0
+            && value(Feature::ValueSaysSecret) > 0.0
+            && value(Feature::ValueDigits) == 0.0;
         [
+            (Feature::ValueUuid, if identifies { -2.5 } else { 0.0 }),
+            (Feature::ValueConstant, if constant { -2.5 } else { 0.0 }),
             (Feature::SyntaxKind, if in_url { IN_URL } else { 0.0 }),
             (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
+            (Feature::NameDummy, -5.0 * value(Feature::NameDummy)),
+            (Feature::ValueUser, -2.0 * value(Feature::ValueUser)),
             (Feature::ValueDecodesDummy, if dummy > 0.6 { -4.0 * dummy } else { 0.0 }),
         ]
     }
@@ -205,117 +230,7 @@ pub const LOW: f32 = -2.0;
 /// [`Feature::SyntaxKind`] of [`Syntax::Url`].
 const URL_SYNTAX: f32 = 12.0;
 /// What a URL's password gets for its place.
-const IN_URL: f32 = 1.5;
-
-/// Log-odds that the kind of file adds, by its path.
-pub fn path_adjustment(path: &[u8]) -> f32 {
-    let mut low = path.to_vec();
-    low.make_ascii_lowercase();
-    let name = low.rsplit(|b| *b == b'/' || *b == b'\\').next().unwrap_or(&low);
-    let extension = name.rsplit(|b| *b == b'.').next().filter(|e| e.len() < name.len()).unwrap_or(b"");
-    let folder = |names: &[&str]| {
-        low.split(|b| *b == b'/' || *b == b'\\').rev().skip(1).any(|part| names.iter().any(|n| part == n.as_bytes()))
-    };
-    let mut add = 0.0;
-    const LOCKS: &[&str] = &[
-        "package-lock.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "npm-shrinkwrap.json",
-        "cargo.lock",
-        "composer.lock",
-        "gemfile.lock",
-        "poetry.lock",
-        "pipfile.lock",
-        "go.sum",
-        "flake.lock",
-        "mix.lock",
-        "pubspec.lock",
-        "packages.lock.json",
-        "bun.lock",
-        "deno.lock",
-        "uv.lock",
-        "podfile.lock",
-    ];
-    if LOCKS.iter().any(|l| name == l.as_bytes()) {
-        return -6.0;
-    }
-    if matches!(
-        extension,
-        b"po"
-            | b"pot"
-            | b"strings"
-            | b"resx"
-            | b"arb"
-            | b"xlf"
-            | b"xliff"
-            | b"xib"
-            | b"storyboard"
-            | b"lproj"
-            | b"ftl"
-            | b"stringsdict"
-    ) || name == b"strings.xml"
-        || folder(&["locales", "locale", "i18n", "lang", "langs", "translations", "l10n", "messages", "_locales"])
-    {
-        add -= 3.0;
-    }
-    if name.windows(5).any(|w| w == b".min.")
-        || matches!(extension, b"map" | b"svg" | b"css" | b"scss" | b"less" | b"woff" | b"ttf")
-    {
-        add -= 2.0;
-    }
-    if folder(&["node_modules", "bower_components", "site-packages", "dist-packages"]) {
-        add -= 1.0;
-    }
-    if name == b".env"
-        || name.starts_with(b".env.")
-        || matches!(extension, b"env" | b"pem" | b"tfvars" | b"tfstate" | b"kubeconfig" | b"ovpn")
-        || matches!(
-            name,
-            b"credentials"
-                | b".netrc"
-                | b".pgpass"
-                | b".npmrc"
-                | b".pypirc"
-                | b"application.properties"
-                | b"application.yml"
-                | b"wp-config.php"
-                | b"settings.py"
-                | b"secrets.yml"
-                | b"database.yml"
-        )
-    {
-        add += 0.7;
-    }
-    let sample = name.windows(7).any(|w| w == b"example")
-        || name.windows(6).any(|w| w == b"sample")
-        || name.ends_with(b".dist")
-        || name.ends_with(b".template");
-    if sample || folder(&["examples", "example", "samples", "sample", "demo", "demos"]) {
-        add -= 0.4;
-    }
-    if folder(&[
-        "test",
-        "tests",
-        "testdata",
-        "fixtures",
-        "__tests__",
-        "spec",
-        "specs",
-        "testing",
-        "mocks",
-        "__mocks__",
-        "t",
-        "e2e",
-    ]) || name.windows(5).any(|w| w == b"_test" || w == b".test" || w == b".spec" || w == b"_spec" || w == b"test_")
-    {
-        add -= 1.0;
-    }
-    if matches!(extension, b"md" | b"rst" | b"adoc") {
-        add -= 0.3;
-    }
-    add
-}
+const IN_URL: f32 = 3.0;
 
 // ---- the name ---------------------------------------------------------------------------------------
 
@@ -366,6 +281,9 @@ fn name_features(f: &mut Features, window: &[u8], candidate: &Candidate) -> bool
     let mut others = 0;
     split_words(name, |word| {
         let what = says(word);
+        if matches!(word, b"bad" | b"bogus" | b"dummy" | b"fake" | b"incorrect" | b"invalid" | b"non" | b"wrong") {
+            f.set(Feature::NameDummy, 1.0);
+        }
         let feature = match what {
             Says::Password => Feature::NamePassword,
             Says::Secret => Feature::NameSecret,
@@ -710,22 +628,24 @@ fn value_features(f: &mut Features, name: &[u8], value: &[u8]) {
     }
 }
 
+/// The length of the longest dummy word that a lower-case text starts with; 0 where there is none.
+fn dummy_word(low: &[u8]) -> usize {
+    let Some(first @ b'a'..=b'z') = low.first() else { return 0 };
+    let words = DUMMY[usize::from(first - b'a')];
+    words.iter().filter(|w| low.starts_with(w.as_bytes())).map(|w| w.len()).max().unwrap_or(0)
+}
+
 /// How many letters of a lower-case text stand in dummy words, and how many do not.
 fn dummy_letters(low: &[u8]) -> (usize, usize) {
     let (mut covered, mut rest, mut i) = (0, 0, 0);
     while i < low.len() {
-        if !low[i].is_ascii_lowercase() {
-            i += 1;
-            continue;
-        }
-        let words = DUMMY[usize::from(low[i] - b'a')];
-        match words.iter().filter(|w| low[i..].starts_with(w.as_bytes())).map(|w| w.len()).max() {
-            Some(n) if n >= 4 || low.len() <= 16 => {
+        match dummy_word(&low[i..]) {
+            n if n >= 4 || n > 0 && low.len() <= 16 => {
                 covered += n;
                 i += n;
             }
             _ => {
-                rest += 1;
+                rest += usize::from(low[i].is_ascii_lowercase());
                 i += 1;
             }
         }
@@ -873,6 +793,7 @@ fn line_features(f: &mut Features, window: &[u8], candidate: &Candidate) {
     let near = || head.iter().chain(same);
     let quotes = near().filter(|b| matches!(b, b'"' | b'\'' | b'`')).count();
     f.set(Feature::LineQuotes, quotes.min(20) as f32);
+    f.set(Feature::ValueUser, f32::from(u8::from(names_same_user(window, candidate))));
     f.set(Feature::LineUser, f32::from(u8::from(names_user(head))) + 0.5 * f32::from(u8::from(names_user(rest))));
     let code = near().filter(|b| matches!(b, b'(' | b'{' | b'[' | b'=' | b';')).count();
     f.set(Feature::LineCode, code.min(12) as f32);
@@ -892,6 +813,29 @@ fn names_user(text: &[u8]) -> bool {
     })
 }
 
+/// Whether the same value stands near by as a user's name: `user: app, password: app`.
+fn names_same_user(window: &[u8], candidate: &Candidate) -> bool {
+    /// How far to either side it is looked for, in bytes.
+    const NEAR: usize = 160;
+    let value = &window[candidate.value.clone()];
+    if value.len() > 24 {
+        return false;
+    }
+    let (start, end) = (&candidate.value.start, &candidate.value.end);
+    let edge = |b: Option<&u8>| b.is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'_' | b'-'));
+    let named = |text: &[u8]| {
+        memchr::memmem::find_iter(text, value).any(|at| {
+            let before = &text[at.saturating_sub(24)..at];
+            let line = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
+            edge(text[..at].last()) && edge(text.get(at + value.len())) && names_user(&before[line..])
+        })
+    };
+    let user = candidate.syntax == Syntax::Url || candidate.syntax == Syntax::Curl;
+    user && window[candidate.name.clone()] == *value
+        || named(&window[start.saturating_sub(NEAR)..*start])
+        || named(&window[*end..window.len().min(end + NEAR)])
+}
+
 /// Measures a candidate; `None` if it is certainly no credential.
 pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     let value = window.get(candidate.value.clone())?;
@@ -902,9 +846,15 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     let mut f = Features { values: [0.0; COUNT] };
     let named = name_features(&mut f, window, candidate);
     // `run_test "what"`: a command and its argument.
+    let made_by_call = candidate.wrapper == Wrapper::Call
+        && candidate.value.start > candidate.name.end
+        && opens_nothing(call(&window[candidate.name.end..candidate.value.start]));
     let commands = candidate.syntax == Syntax::Word && name.starts_with(b"run_");
     if commands
+        || made_by_call
         || opens_nothing(name)
+        || says_public(window, candidate)
+        || is_fingerprint(name, value)
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
     {
         return None;
@@ -917,6 +867,9 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     value_features(&mut f, name, value);
     line_features(&mut f, window, candidate);
     if let Some(text) = decoded(value) {
+        if candidate.syntax == Syntax::Basic && !text.contains(&b':') {
+            return None;
+        }
         let pair = text.iter().position(|b| *b == b':');
         f.set(Feature::ValueDecodes, if pair.is_some_and(|i| i > 0 && i + 1 < text.len()) { 2.0 } else { 1.0 });
         let secret =
@@ -936,11 +889,46 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
 }
 
 /// Whether a name says that its value opens nothing alone: a token against forged requests lives as long as
-/// a session; salts and authentication tags stand beside what they belong to.
+/// a session; salts, signatures and authentication tags stand beside what they belong to; an encrypted key
+/// needs another one.
 fn opens_nothing(name: &[u8]) -> bool {
-    let ends = |word: &[u8]| name.len() > 4 && name[name.len() - word.len()..].eq_ignore_ascii_case(word);
+    let ends =
+        |word: &[u8]| name.len() > 4 && name[name.len() - word.len().min(name.len())..].eq_ignore_ascii_case(word);
     let holds = |word: &[u8]| name.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
-    ends(b"salt") || ends(b"tag") || holds(b"csrf") || holds(b"xsrf") || holds(b"authenticity")
+    const ENDS: [&[u8]; 6] = [b"salt", b"tag", b"signature", b"nonce", b"fingerprint", b"thumbprint"];
+    const HOLDS: [&[u8]; 3] = [b"csrf", b"xsrf", b"authenticity"];
+    // `encryptedKey`, `sealed-key`, `wrapped_dek`: but not `encryption_key`.
+    const LOCKED: [&[u8]; 3] = [b"encrypted", b"sealed", b"wrapped"];
+    let locked =
+        || LOCKED.iter().any(|word| holds(word)) && (ends(b"key") || ends(b"keys") || ends(b"dek") || ends(b"cek"));
+    // `publicResourceKey`; `existingSecret`: the name of one that stands elsewhere.
+    let public = || {
+        const CLOSED: [&[u8]; 3] = [b"private", b"secret", b"_public_"];
+        holds(b"public") && (ends(b"key") || ends(b"keys")) && !CLOSED.iter().any(|word| holds(word))
+    };
+    let elsewhere = || name.len() > 8 && name[..8].eq_ignore_ascii_case(b"existing");
+    ENDS.iter().any(|word| ends(word)) || HOLDS.iter().any(|word| holds(word)) || locked() || public() || elsewhere()
+}
+
+/// The name of the call that makes a value: what stands before the last bracket.
+fn call(between: &[u8]) -> &[u8] {
+    let end = memchr::memrchr(b'(', between).unwrap_or(0);
+    let start = between[..end].iter().rposition(|b| !b.is_ascii_alphanumeric() && *b != b'_').map_or(0, |at| at + 1);
+    &between[start..end]
+}
+
+/// Whether a value is the fingerprint of a PGP key, by its name and shape.
+fn is_fingerprint(name: &[u8], value: &[u8]) -> bool {
+    matches!(value.len(), 16 | 40)
+        && value.iter().all(u8::is_ascii_hexdigit)
+        && [&b"gpg"[..], b"pgp"].iter().any(|word| name.windows(3).any(|w| w.eq_ignore_ascii_case(word)))
+}
+
+/// Whether the word before the name says that the key is public: `public key "…"`.
+fn says_public(window: &[u8], candidate: &Candidate) -> bool {
+    let head = window[..candidate.name.start].trim_ascii_end();
+    let public = head.len() > 6 && head[head.len() - 6..].eq_ignore_ascii_case(b"public");
+    public && head.len() < candidate.name.start && window[candidate.name.clone()].eq_ignore_ascii_case(b"key")
 }
 
 /// The printable text that a value is the base64 of.
@@ -954,7 +942,9 @@ fn decoded(value: &[u8]) -> Option<Vec<u8>> {
     }
     let end = value.iter().rposition(|b| *b != b'=')? + 1;
     let text = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&value[..end]).ok()?;
-    (text.len() >= 5 && text.iter().all(|c| (32..127).contains(c))).then_some(text)
+    // Letters beyond ASCII are few in any text.
+    let foreign = text.iter().filter(|c| **c >= 0x80).count();
+    (text.len() >= 5 && foreign * 4 <= text.len() && text.iter().all(|c| *c >= 32 && *c != 127)).then_some(text)
 }
 
 /// The cheap look before anything is measured.
@@ -989,6 +979,15 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         if word && matches!(after, b';' | b')' | b'(' | b'[' | b'.') {
             return false;
         }
+        // A type with its parameter; a constant in a list: `Output<string>`, `KafkaMechanism,`.
+        let next = window.get(candidate.value.end + 1).copied().unwrap_or(b'\n');
+        let camel = value.windows(2).any(|w| w[0].is_ascii_lowercase() && w[1].is_ascii_uppercase());
+        if word && (after == b'<' && next.is_ascii_alphabetic() || after == b',' && camel) {
+            return false;
+        }
+    }
+    if is_sentence(window, value, candidate) {
+        return false;
     }
     // Public keys in DER (Ed25519, RSA, EC); PEM in base64, which has a rule of its own.
     const KEYS: [&[u8]; 5] = [
@@ -1008,6 +1007,9 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
             at >= 4 && at + 1 < value.len() && value[..at].iter().all(|b| b.is_ascii_lowercase() || *b == b'_')
         })
     {
+        return false;
+    }
+    if candidate.quote == Quote::None && is_code(value) || is_part_of_other(window, value, candidate) {
         return false;
     }
     // `{sha256}…`: a password's hash, with the way it was made.
@@ -1052,6 +1054,52 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
     true
 }
 
+/// Whether a value that no quotes enclose is code or a message: a type (`Output<string>`, `uint64`), a number
+/// as programs write it (`0x20`), a part of a message (`password: argon2: option …`).
+fn is_code(value: &[u8]) -> bool {
+    const TYPES: [&[u8]; 12] = [
+        b"int8", b"int16", b"int32", b"int64", b"uint8", b"uint16", b"uint32", b"uint64", b"float32", b"float64",
+        b"[]byte", b"varchar",
+    ];
+    let name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b',' | b'[' | b']');
+    let generic = value.ends_with(b">")
+        && memchr::memchr(b'<', value)
+            .is_some_and(|at| at > 0 && value[..at].iter().chain(&value[at + 1..value.len() - 1]).all(name));
+    let number = value.len() <= 18 && value.starts_with(b"0x") && value[2..].iter().all(u8::is_ascii_hexdigit);
+    generic || number || value.ends_with(b":") || TYPES.contains(&value)
+}
+
+/// Whether a value is a word of a sentence: `passwords: read-only cannot create …`.
+fn is_sentence(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
+    if candidate.quote != Quote::None
+        || candidate.syntax != Syntax::Colon
+        || !value.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
+    {
+        return false;
+    }
+    let rest = &window[candidate.value.end..];
+    let word = rest.iter().skip(1).take_while(|b| b.is_ascii_alphabetic()).count();
+    rest.first() == Some(&b' ') && word > 0 && matches!(rest.get(word + 1), Some(b' ' | b'.' | b',' | b'"' | b'\''))
+}
+
+/// Whether a value belongs to something else than a name and its credential: the last part of a URN
+/// (`arn:…:secret:name`), the scope of a signed request, the port of a URL in a list of fields, the head of
+/// a web token.
+fn is_part_of_other(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
+    let head = &window[..candidate.name.start];
+    let word = head.iter().rposition(|b| !(b.is_ascii_alphanumeric() || matches!(b, b':' | b'-' | b'_' | b'/' | b'*')));
+    let word = &head[word.map_or(0, |at| at + 1)..];
+    let urn = candidate.syntax == Syntax::Colon && (word.starts_with(b"arn:") || word.starts_with(b"urn:"));
+    let scope = value.ends_with(b"aws4_request");
+    let digits = value.iter().take_while(|b| b.is_ascii_digit()).count();
+    let port = candidate.syntax == Syntax::Url && (2..=5).contains(&digits) && value.get(digits) == Some(&b',');
+    // `{"alg` and `{"typ`, and no payload behind.
+    let token_head = (value.starts_with(b"eyJhbGci") || value.starts_with(b"eyJ0eXAi")) && !value.contains(&b'.');
+    // `(?P<token>[a-z]+)`
+    let group = candidate.syntax == Syntax::Element && (head.ends_with(b"(?P<") || head.ends_with(b"(?<"));
+    urn || scope || port || token_head || group
+}
+
 fn round(x: f32) -> f32 {
     (x * 256.0).round() / 256.0
 }
@@ -1089,7 +1137,7 @@ fn log2(n: usize) -> f32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::detect::assignment::candidates;
 
@@ -1112,7 +1160,7 @@ mod tests {
     }
 
     /// Random characters, the same in every run.
-    fn random(alphabet: &str, length: usize, seed: u64) -> String {
+    pub(crate) fn random(alphabet: &str, length: usize, seed: u64) -> String {
         let alphabet: Vec<char> = alphabet.chars().collect();
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         (0..length)
@@ -1125,7 +1173,7 @@ mod tests {
             .collect()
     }
 
-    const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    pub(crate) const ALNUM: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     const HEX: &str = "0123456789abcdef";
 
     #[test]
@@ -1204,15 +1252,6 @@ mod tests {
         let explained = score(text.as_bytes(), &found[0], true).expect("a score");
         assert_eq!(plain.log_odds, explained.log_odds);
         assert!(plain.contributions.is_empty() && !explained.contributions.is_empty());
-    }
-
-    #[test]
-    fn the_kind_of_file_counts() {
-        assert!(path_adjustment(b"config/.env") > 0.0);
-        for path in ["yarn.lock", "web/i18n/de.json", "app.min.js", "tests/login_test.py", "docs/guide.md"] {
-            assert!(path_adjustment(path.as_bytes()) < 0.0, "{path}");
-        }
-        assert_eq!(path_adjustment(b"src/main.c"), 0.0);
     }
 
     #[test]

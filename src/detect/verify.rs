@@ -103,16 +103,19 @@ pub(super) fn expression(
             at = span.start + 1;
             continue;
         }
-        let secret = secret_of(rule, expression, window, &span);
         if rule.kind == Kind::Token && !stands_alone(rule, window, &span) {
             at = span.start + 1;
             continue;
         }
-        let verdict = judge(rule, checksum, window, hit.as_ref(), &span, &secret);
-        if verdict.is_err() && rule.near {
-            at = span.end;
+        for secret in secrets_of(rule, expression, window, &span) {
+            // Where groups follow each other, what follows a secret is not its own.
+            let span = span.start..if expression.captures_len() > 2 { secret.end } else { span.end };
+            let verdict = judge(rule, checksum, window, hit.as_ref(), &span, &secret);
+            if verdict.is_err() && rule.near {
+                at = span.end;
+            }
+            emit(Outcome { span, secret, verdict, contributions: Vec::new() });
         }
-        emit(Outcome { span, secret, verdict, contributions: Vec::new() });
     }
 }
 
@@ -164,17 +167,18 @@ fn starts_like_token(value: &[u8], prefixes: &[String]) -> bool {
         .any(|p| head.starts_with(p.as_bytes()))
 }
 
-/// The group of a match that holds the secret.
-fn secret_of(rule: &Rule, expression: &Regex, window: &[u8], span: &Range<usize>) -> Range<usize> {
+/// The groups of a match that hold secrets: the rule's own one, else every group that took part; without
+/// groups the whole match.
+fn secrets_of(rule: &Rule, expression: &Regex, window: &[u8], span: &Range<usize>) -> Vec<Range<usize>> {
     if rule.kind == Kind::Token || expression.captures_len() == 1 {
-        return span.clone();
+        return vec![span.clone()];
     }
-    let Some(groups) = expression.captures_at(window, span.start) else { return span.clone() };
-    let group = match rule.secret_group {
-        0 => groups.iter().skip(1).flatten().find(|g| !g.is_empty()),
-        n => groups.get(n as usize),
+    let Some(groups) = expression.captures_at(window, span.start) else { return vec![span.clone()] };
+    let found: Vec<_> = match rule.secret_group {
+        0 => groups.iter().skip(1).flatten().map(|g| g.range()).filter(|g| !g.is_empty()).collect(),
+        n => groups.get(n as usize).map(|g| g.range()).into_iter().collect(),
     };
-    group.map_or_else(|| span.clone(), |g| g.range())
+    if found.is_empty() { vec![span.clone()] } else { found }
 }
 
 fn judge(

@@ -55,7 +55,7 @@ pub(super) fn says(word: &[u8]) -> Says {
         b"public" | b"pub" | b"hash" | b"hashed" | b"digest" | b"checksum" | b"fingerprint" | b"id" | b"ids"
         | b"identifier" | b"uuid" | b"guid" | b"md5" | b"sha" | b"sha1" | b"sha256" | b"encrypted" | b"encoded" | b"recv" | b"cert"
         | b"certificate" | b"thumbprint" | b"publishable" | b"ref" | b"reference" | b"arn" | b"alias" | b"integrity"
-        | b"etag" | b"commit" | b"revision" | b"kid" | b"keyid" | b"tokenid" | b"crypted" | b"site" => Says::Public,
+        | b"etag" | b"commit" | b"revision" | b"kid" | b"keyid" | b"tokenid" | b"clientid" | b"crypted" | b"site" => Says::Public,
         b"url" | b"uri" | b"path" | b"file" | b"filename" | b"dir" | b"directory" | b"folder" | b"endpoint"
         | b"location" | b"link" | b"href" | b"page" | b"route" | b"view" | b"store" | b"vault" | b"manager"
         | b"bucket" | b"provider" | b"server" | b"method" | b"source" | b"mount" | b"namespace" | b"package"
@@ -75,7 +75,7 @@ pub(super) fn says(word: &[u8]) -> Says {
         | b"array" | b"dict" | b"object" | b"data" | b"schema" | b"rule" | b"rules" | b"valid" | b"validity"
         | b"duration" | b"option" | b"options" | b"config" | b"settings" | b"action" | b"event" | b"code" | b"grant"
         | b"flow" | b"request" | b"response" | b"result" | b"func" | b"function" | b"total" | b"at" | b"in"
-        | b"only" | b"flag" | b"available" | b"supported" => Says::Shape,
+        | b"only" | b"flag" | b"available" | b"supported" | b"mechanism" | b"mechanisms" | b"scheme" => Says::Shape,
         b"get" | b"is" | b"has" | b"check" | b"validate" | b"verify" | b"generate" | b"create" | b"update"
         | b"delete" | b"remove" | b"add" | b"reset" | b"change" | b"parse" | b"load" | b"read" | b"fetch" | b"find"
         | b"use" | b"show" | b"hide" | b"on" | b"make" | b"build" | b"compute" | b"allow" | b"enable" | b"disable"
@@ -94,6 +94,10 @@ pub(super) fn says(word: &[u8]) -> Says {
         | b"email" | b"login" | b"proxy" | b"owner" | b"wifi" | b"ssh" | b"http" | b"https" | b"jdbc" | b"keystore"
         | b"truststore" | b"default" | b"initial" => Says::User,
         _ => {
+            // `NOPASSWD`, `GIT_ASKPASS`, `namepass`: none is meant.
+            if word.starts_with(b"nopass") || matches!(word, b"namepass" | b"askpass") {
+                return Says::Nothing;
+            }
             for (end, what) in [
                 (&b"password"[..], Says::Password),
                 (b"passwd", Says::Password),

@@ -1,0 +1,244 @@
+//! What the path of a file says about a candidate in it.
+
+use super::strength::{Origin, origin};
+
+/// What a path says about the values in its file.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Place {
+    /// Log-odds for any value.
+    adds: f32,
+    /// Whether values are there to try something: tests.
+    tries: bool,
+    /// Whether values are there to show something: examples, manuals.
+    shows: bool,
+    /// Whether the texts of a program's surface stand there.
+    translates: bool,
+}
+
+/// The most that a made-up value can reach where values are made up: it is counted, and not shown.
+const MADE_UP: f32 = -0.5;
+
+/// A candidate's log-odds, adjusted for the path of its file.
+pub fn adjusted(log_odds: f32, path: &[u8], secret: &[u8]) -> f32 {
+    let place = place(path);
+    let log_odds = log_odds + place.adds;
+    if log_odds > MADE_UP && place.has_dummy(secret) { MADE_UP } else { log_odds }
+}
+
+/// Whether a value is a dummy for the path of its file: what people make up in a test, an example or a
+/// manual opens nothing, whatever stands around it.
+pub fn is_dummy(path: &[u8], secret: &[u8]) -> bool {
+    place(path).has_dummy(secret)
+}
+
+impl Place {
+    fn has_dummy(self, secret: &[u8]) -> bool {
+        if !(self.tries || self.shows || self.translates) {
+            return false;
+        }
+        if self.translates && !secret.iter().any(u8::is_ascii_digit) {
+            return true;
+        }
+        match origin(secret) {
+            Origin::Words => true,
+            // In a manual it may be the password of everybody who follows it.
+            Origin::Hand => self.tries || self.translates,
+            Origin::Machine => false,
+        }
+    }
+}
+
+/// Log-odds that the kind of file adds to any value, by its path.
+pub fn path_adjustment(path: &[u8]) -> f32 {
+    place(path).adds
+}
+
+const LOCKS: &[&str] = &[
+    "package-lock.json",
+    "yarn.lock",
+    "pnpm-lock.yaml",
+    "npm-shrinkwrap.json",
+    "cargo.lock",
+    "composer.lock",
+    "gemfile.lock",
+    "poetry.lock",
+    "pipfile.lock",
+    "go.sum",
+    "flake.lock",
+    "mix.lock",
+    "pubspec.lock",
+    "packages.lock.json",
+    "bun.lock",
+    "deno.lock",
+    "uv.lock",
+    "podfile.lock",
+];
+
+/// Extensions of files of texts and translations.
+const TEXTS: &[&str] =
+    &["po", "pot", "strings", "resx", "arb", "xlf", "xliff", "xib", "storyboard", "lproj", "ftl", "stringsdict"];
+/// Extensions of files that a program made or that draw something.
+const DRAWN: &[&str] = &["map", "svg", "css", "scss", "less", "woff", "ttf"];
+/// Extensions of files that hold settings of a running system.
+const SETTINGS: &[&str] = &["env", "pem", "tfvars", "tfstate", "kubeconfig", "ovpn"];
+/// Names of such files.
+const SETTINGS_FILES: &[&str] = &[
+    "credentials",
+    ".netrc",
+    ".pgpass",
+    ".npmrc",
+    ".pypirc",
+    "application.properties",
+    "application.yml",
+    "wp-config.php",
+    "settings.py",
+    "secrets.yml",
+    "database.yml",
+];
+/// Extensions of manuals.
+const MANUALS: &[&str] = &["md", "mdx", "markdown", "rst", "adoc", "asciidoc", "ipynb", "1", "5", "8"];
+/// Words in the names of folders and files that hold translations.
+const TRANSLATIONS: &[&str] =
+    &["locales", "locale", "i18n", "lang", "langs", "translations", "l10n", "messages", "_locales"];
+/// … of tests and what tests use.
+const TESTS: &[&str] = &[
+    "test",
+    "tests",
+    "testdata",
+    "testcase",
+    "testcases",
+    "testing",
+    "unittest",
+    "unittests",
+    "fixture",
+    "fixtures",
+    "spec",
+    "specs",
+    "mock",
+    "mocks",
+    "e2e",
+    "t",
+];
+/// … of examples.
+const EXAMPLES: &[&str] = &[
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "demo",
+    "demos",
+    "tutorial",
+    "tutorials",
+    "quickstart",
+    "quickstarts",
+];
+/// … of manuals.
+const DOCS: &[&str] = &["doc", "docs", "documentation", "guides", "manual"];
+
+fn place(path: &[u8]) -> Place {
+    let mut parts = path.rsplit(|b| matches!(b, b'/' | b'\\' | b'!'));
+    let name = parts.next().unwrap_or(path);
+    let low = name.to_ascii_lowercase();
+    let is = |names: &[&str]| names.iter().any(|n| low == n.as_bytes());
+    let (stem, extension) = match low.iter().rposition(|b| *b == b'.') {
+        Some(dot) if dot > 0 => (&name[..dot], &low[dot + 1..]),
+        _ => (name, &b""[..]),
+    };
+    let has_extension = |names: &[&str]| names.iter().any(|n| extension == n.as_bytes());
+    let mut place = Place::default();
+    if is(LOCKS) {
+        return Place { adds: -6.0, ..place };
+    }
+    let (mut test, mut example, mut manual) = (false, false, has_extension(MANUALS));
+    place.translates = has_extension(TEXTS) || low == b"strings.xml";
+    let mut modules = false;
+    for folder in parts {
+        words(folder, |word, whole| {
+            test |= holds(TESTS, word) && (whole || word.len() > 1);
+            example |= holds(EXAMPLES, word);
+            manual |= whole && holds(DOCS, word);
+            place.translates |= whole && holds(TRANSLATIONS, word);
+        });
+        modules |= holds(&["node_modules", "bower_components", "site-packages", "dist-packages"], folder);
+    }
+    words(stem, |word, _| {
+        test |= word.len() > 1 && holds(TESTS, word);
+        example |= holds(EXAMPLES, word);
+    });
+    // The services of a workflow live as long as its run.
+    test |= memchr::memmem::find(path, b".github/workflows/").is_some() || is(&[".gitlab-ci.yml"]);
+    test |= stem.ends_with(b"IT") && stem.len() > 2 && stem[stem.len() - 3].is_ascii_lowercase();
+    example |= has_extension(&["dist", "template", "example", "sample"]);
+    place.tries = test;
+    place.shows = example || manual;
+    let settings = has_extension(SETTINGS) || low.starts_with(b".env.") || is(&[".env"]) || is(SETTINGS_FILES);
+    let drawn = has_extension(DRAWN) || memchr::memmem::find(&low, b".min.").is_some();
+    for (holds, adds) in [
+        (place.translates, -3.0),
+        (drawn, -2.0),
+        (modules, -1.0),
+        (settings, 0.7),
+        (example, -0.4),
+        (test, -1.0),
+        (has_extension(MANUALS), -0.3),
+    ] {
+        place.adds += if holds { adds } else { 0.0 };
+    }
+    place
+}
+
+fn holds(words: &[&str], word: &[u8]) -> bool {
+    words.iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()))
+}
+
+/// The words of a part of a path (`androidTest`, `test_data`, `Api.Tests`), and first the whole of it.
+fn words(part: &[u8], mut word: impl FnMut(&[u8], bool)) {
+    word(part, true);
+    let mut start = 0;
+    for i in 0..=part.len() {
+        let ends = i == part.len() || !part[i].is_ascii_alphanumeric();
+        let turns = !ends && i > start && part[i].is_ascii_uppercase() && part[i - 1].is_ascii_lowercase();
+        if ends || turns {
+            if i > start && i - start < part.len() {
+                word(&part[start..i], false);
+            }
+            start = if turns { i } else { i + 1 };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_file_counts() {
+        assert!(path_adjustment(b"config/.env") > 0.0);
+        for path in ["yarn.lock", "web/i18n/de.json", "app.min.js", "tests/login_test.py", "docs/guide.md"] {
+            assert!(path_adjustment(path.as_bytes()) < 0.0, "{path}");
+        }
+        assert_eq!(path_adjustment(b"src/main.c"), 0.0);
+    }
+
+    #[test]
+    fn made_up_passwords_are_dummies_where_something_is_shown() {
+        for path in [
+            "spec/user_spec.rb",
+            "src/LoginTest.java",
+            "src/LoginIT.java",
+            "app/androidTest/a.kt",
+            "Api.Tests/A.cs",
+            "README.md",
+            "docs/setup.sh",
+            "examples/a/config.yml",
+            "a/test_data/x.json",
+            "config.example.toml",
+        ] {
+            assert!(adjusted(5.0, path.as_bytes(), b"hunter2") < super::super::MEDIUM, "{path}");
+            assert!(adjusted(5.0, path.as_bytes(), b"kX9fQ2wLz7RbTn4v") >= super::super::MEDIUM, "{path}");
+        }
+        for path in ["latest.json", "contest/a.yml", "config/app.yml", "docker-compose.yml", "src/specific.rs"] {
+            assert!(adjusted(5.0, path.as_bytes(), b"hunter2") >= super::super::MEDIUM, "{path}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Whether people made a value up: words, names, a few characters; or a machine drew it.
+
+use super::decoded;
+use crate::detect::words::reading;
+
+/// Bits of a value that a machine drew, at least: fewer can be typed from memory.
+const DRAWN: f32 = 40.0;
+/// What part of a value stands in words where it is made of them.
+const WORDS: f32 = 0.6;
+/// Longer values are not passwords that people make up.
+const LONGEST: usize = 64;
+
+/// Where a value seems to come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A machine drew it.
+    Machine,
+    /// It is short enough that a person may have typed it.
+    Hand,
+    /// A person made it up of words, also with look-alikes for letters (`s3cr3t`).
+    Words,
+}
+
+/// Where a value seems to come from. Of base64 of text the text counts, of `user:password` the password.
+pub fn origin(value: &[u8]) -> Origin {
+    let text = decoded(value);
+    let value = match &text {
+        Some(text) => memchr::memchr(b':', text).map_or(&text[..], |at| &text[at + 1..]),
+        None => value,
+    };
+    // Digits in hexadecimal are no look-alikes.
+    if value.len() > LONGEST || value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit) {
+        return Origin::Machine;
+    }
+    let read = fold(value);
+    if in_words(&read) >= WORDS {
+        Origin::Words
+    } else if bits(&read) < DRAWN || is_mashed(value) {
+        Origin::Hand
+    } else {
+        Origin::Machine
+    }
+}
+
+/// The value with look-alikes beside letters read as letters: `p4$$w0rd`.
+fn fold(value: &[u8]) -> Vec<u8> {
+    let letter = |i: usize| value.get(i).is_some_and(u8::is_ascii_alphabetic);
+    let alike = |b: u8| match b {
+        b'@' | b'4' => Some(b'a'),
+        b'3' => Some(b'e'),
+        b'1' | b'!' => Some(b'i'),
+        b'0' => Some(b'o'),
+        b'$' | b'5' => Some(b's'),
+        b'7' => Some(b't'),
+        _ => None,
+    };
+    // At most three look-alikes in a row, with letters to both sides.
+    let run = |b: &&u8| alike(**b).is_some();
+    let between = |i: usize| {
+        let before = value[..i].iter().rev().take_while(run).count();
+        let after = value[i + 1..].iter().take_while(run).count();
+        before + after < 3 && i > before && letter(i - before - 1) && letter(i + after + 1)
+    };
+    value.iter().enumerate().map(|(i, b)| alike(*b).filter(|_| between(i)).unwrap_or(*b)).collect()
+}
+
+/// The part of a value that stands in words: runs of letters that read like words, and dummy words. Signs
+/// between words belong to them, and so do digits and signs at the end: `summer-2024!`.
+fn in_words(value: &[u8]) -> f32 {
+    let end = value.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |at| at + 1);
+    let text = &value[..end];
+    let signs = text.iter().filter(|b| matches!(b, b'-' | b'_' | b' ' | b'.')).count();
+    let length = text.len().saturating_sub(signs).max(1) as f32;
+    let dummy = super::dummy_letters(&text.to_ascii_lowercase()).0 as f32;
+    let tail = value.len() - end;
+    if tail > 8 || tail > end.max(4) {
+        return 0.0;
+    }
+    (reading(text).covered * text.len() as f32).max(dummy) / length
+}
+
+/// Whether a value is letters of one case and nothing else, but for a capital in front: machines draw
+/// digits, too.
+fn is_mashed(value: &[u8]) -> bool {
+    value.iter().all(u8::is_ascii_uppercase)
+        || value.iter().skip(1).all(u8::is_ascii_lowercase) && value.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
+/// An estimate of how many bits a value holds: letters of words count little, dummy words hardly.
+fn bits(value: &[u8]) -> f32 {
+    let low = value.to_ascii_lowercase();
+    let (mut bits, mut i) = (0.0, 0);
+    let mut seen = [false; 256];
+    while i < low.len() {
+        if let length @ 4.. = super::dummy_word(&low[i..]) {
+            bits += 8.0;
+            i += length;
+            continue;
+        }
+        // A character that was there before says less.
+        let share = if seen[usize::from(low[i])] { 0.8 } else { 1.0 };
+        seen[usize::from(low[i])] = true;
+        bits += share
+            * match value[i] {
+                b'0'..=b'9' => 3.3,
+                b'a'..=b'z' | b'A'..=b'Z' => 4.7,
+                _ => 5.0,
+            };
+        i += 1;
+    }
+    let mixed = value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_lowercase);
+    let reading = reading(value);
+    bits - (reading.mean.max(0.0) * reading.covered * value.len() as f32) + if mixed { 2.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_make_up_is_known() {
+        for value in [
+            "hunter2",
+            "Summer2024!",
+            "s3cr3t",
+            "p4$$w0rd",
+            "MyVerySecur3Passw0rd",
+            "blue-horse-seven-lamps",
+            "admin",
+            "qwe123",
+            "a_not_so_secure_key",
+            "guest:guest",
+        ] {
+            assert!(origin(value.as_bytes()) > Origin::Machine, "{value}");
+        }
+        use base64::Engine as _;
+        let coded = base64::engine::general_purpose::STANDARD.encode("alice:my-own-password");
+        assert!(origin(coded.as_bytes()) == Origin::Words, "{coded}");
+    }
+
+    #[test]
+    fn what_a_machine_drew_is_known() {
+        use crate::detect::score::tests::{ALNUM, random};
+        for (alphabet, length) in [(ALNUM, 16), ("0123456789abcdef", 32)] {
+            let drawn = |seed: &u64| origin(random(alphabet, length, *seed).as_bytes()) == Origin::Machine;
+            let known = (1..=200).filter(drawn).count();
+            assert!(known >= 192, "{length}: {known} of 200");
+        }
+    }
+}
