@@ -9,6 +9,7 @@ mod cli;
 mod common;
 mod config;
 mod delta;
+mod hidden;
 mod layering;
 mod limits;
 mod reports;
