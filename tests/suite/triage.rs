@@ -644,6 +644,7 @@ fn what_is_wrong_with_a_baseline_is_said_with_its_line() {
         (format!("{salt}rule {digest} \"a.txt\n"), "quote is not closed"),
         (format!("{salt}rule {digest} \"a\\q\"\n"), "escape"),
         (format!("rule {digest} a.txt\n"), "no salt that starts with abababab"),
+        (format!("salt {} 1\n", "00".repeat(16)), "not random"),
         ("salt abc 10\n".to_owned(), "32 hex digits"),
         (format!("salt {} 999999999\n", "ab".repeat(16)), "rounds"),
         (format!("{salt}<<<<<<< HEAD\n"), "merge=union"),
