@@ -5,7 +5,9 @@ mod locate;
 
 use std::{
     borrow::Cow,
+    cell::OnceCell,
     collections::{BTreeMap, HashMap, HashSet},
+    path::PathBuf,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -25,8 +27,9 @@ use crate::{
     gap::{Gap, GapKind},
     report::{Covered, Mode, Report, Repository, Scan},
     source::{
-        Sink, Source, archive,
+        Sink, Source, archive, file,
         history::{Appearance, History, Inspector},
+        lfs,
         oid::Oid,
     },
     triage::{Candidate, Triage, Verdict},
@@ -52,6 +55,8 @@ pub struct Settings<'a> {
     pub rules_hash: String,
     /// The repository, for the report.
     pub repository: Option<Repository>,
+    /// The `.git` that has the Git LFS objects which pointers in history name.
+    pub large_files: Option<PathBuf>,
     /// Remarks to pass on.
     pub remarks: Vec<String>,
     /// Whether to remark how it went.
@@ -153,6 +158,7 @@ struct Collector<'a> {
     skipped: AtomicU64,
     /// The length of the repository's object ids, in bytes.
     id_len: usize,
+    large_files: Option<PathBuf>,
 }
 
 impl Sink for Collector<'_> {
@@ -161,19 +167,24 @@ impl Sink for Collector<'_> {
             self.files.fetch_add(1, Ordering::Relaxed);
         }
         if self.triage.skips(content.origin.path.as_bstr()) {
-            self.skipped.fetch_add(1, Ordering::Relaxed);
+            if content.origin.place != Place::FileName {
+                self.skipped.fetch_add(1, Ordering::Relaxed);
+            }
             return;
         }
         self.bytes.fetch_add(content.bytes.len() as u64, Ordering::Relaxed);
+        let known = OnceCell::new();
+        let known =
+            || known.get_or_init(|| content.before.map(|before| self.secrets_inside(before)).unwrap_or_default());
         if archive::is_archive(content.bytes) {
             let gap = &mut |gap| lock(&self.gaps).push(gap);
             let visit = &mut |path: &BStr, bytes: &[u8]| {
                 let origin = Origin { path: path.to_owned(), ..content.origin.clone() };
-                self.look(Content { origin: &origin, bytes, before: None });
+                self.look(&origin, bytes, &known);
             };
             archive::expand(content.origin.path.as_bstr(), content.bytes, visit, gap);
         } else {
-            self.look(content);
+            self.look(content.origin, content.bytes, &known);
         }
     }
 
@@ -187,26 +198,29 @@ impl Sink for Collector<'_> {
 }
 
 impl Collector<'_> {
-    /// Looks at a content that is no archive.
-    fn look(&self, content: Content<'_>) {
-        let text = text::text(content.bytes);
+    /// Looks at bytes that are no archive; secrets that are known are not new.
+    fn look<'k>(&self, origin: &Origin, bytes: &[u8], known: &dyn Fn() -> &'k HashSet<u64>) {
+        let text = text::text(bytes);
         let seen = self.detector.scan(&text);
-        self.undecoded(&seen, content.origin.path.as_bstr());
+        self.undecoded(&seen, origin.path.as_bstr());
         if seen.is_clean() {
             return;
         }
-        let before: HashSet<u64> = match content.before {
-            None => HashSet::new(),
-            Some(before) => {
-                let before = text::text(before);
-                let seen = self.detector.scan(&before);
-                self.detector.resolve(&before, &seen).iter().map(|m| self.number(&before, m)).collect()
-            }
-        };
         let mut matches = self.detector.resolve(&text, &seen);
-        matches.retain(|m| !before.contains(&self.number(&text, m)));
-        let origin = content.origin;
+        matches.retain(|m| !known().contains(&self.number(&text, m)));
         self.place(&text, &matches, &origin.path, |matched| (0, location(origin, matched), None));
+    }
+
+    /// The numbers of all secrets of a content, also of those inside if it is an archive.
+    fn secrets_inside(&self, content: &[u8]) -> HashSet<u64> {
+        let mut numbers = HashSet::new();
+        let visit = &mut |_: &BStr, bytes: &[u8]| {
+            let text = text::text(bytes);
+            let seen = self.detector.scan(&text);
+            numbers.extend(self.detector.resolve(&text, &seen).iter().map(|m| self.number(&text, m)));
+        };
+        archive::expand("".into(), content, visit, &mut |_| {});
+        numbers
     }
 }
 
@@ -240,6 +254,7 @@ impl<'a> Collector<'a> {
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            large_files: settings.large_files.clone(),
             id_len: settings.repository.as_ref().and_then(|r| r.head.as_ref()).map_or(20, |head| head.len() / 2),
         }
     }
@@ -361,15 +376,15 @@ impl<'a> Collector<'a> {
                     Err(_) => return,
                 },
             };
-            if archive::is_archive(&content) {
-                // What could not be read in it was said when it was inspected.
-                let visit = &mut |path: &BStr, bytes: &[u8]| {
-                    self.place_text(history, appearances, &places, &authors, path, bytes);
-                };
-                archive::expand("".into(), &content, visit, &mut |_| {});
-            } else {
-                self.place_text(history, appearances, &places, &authors, "".into(), &content);
-            }
+            // What cannot be read in it was said when it was inspected.
+            let content = match self.large_file(&content) {
+                Some(Ok(object)) => Cow::Owned(object),
+                _ => content,
+            };
+            let visit = &mut |path: &BStr, bytes: &[u8]| {
+                self.place_text(history, appearances, &places, &authors, path, bytes);
+            };
+            archive::expand("".into(), &content, visit, &mut |_| {});
         });
     }
 
@@ -506,34 +521,26 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
         .then_with(|| (&a.rule.id, &a.secret).cmp(&(&b.rule.id, &b.secret)))
 }
 
-/// What was seen in a text, or that its content had to be transcoded and nothing can be inherited.
-enum Looked {
-    AsIs(Seen),
-    Transcoded(Seen),
-    /// An archive: the numbers of the secrets inside.
-    Archive(Vec<u64>),
-}
+impl Collector<'_> {
+    /// Looks at what is inside a content of history; `place` is what gaps call it.
+    fn inside(&self, content: &[u8], place: BString) -> impl_seen::SeenText {
+        let mut numbers = Vec::new();
+        let gap = &mut |gap| lock(&self.gaps).push(gap);
+        let visit = &mut |path: &BStr, bytes: &[u8]| {
+            numbers.extend(self.secrets(bytes, &self.plain(bytes, || path.to_owned())));
+        };
+        archive::expand(place.as_bstr(), content, visit, gap);
+        numbers.sort_unstable();
+        numbers.dedup();
+        impl_seen::SeenText(Looked::Inside(numbers))
+    }
 
-impl Inspector for Collector<'_> {
-    type Seen = impl_seen::SeenText;
-
-    fn whole(&self, content: &[u8]) -> Self::Seen {
-        if archive::is_archive(content) {
-            let mut numbers = Vec::new();
-            let gap = &mut |gap| lock(&self.gaps).push(gap);
-            let visit = &mut |_: &BStr, bytes: &[u8]| {
-                let inner = self.whole(bytes);
-                numbers.extend(self.secrets(bytes, &inner));
-            };
-            archive::expand(self.blob(content).as_bstr(), content, visit, gap);
-            numbers.sort_unstable();
-            numbers.dedup();
-            return impl_seen::SeenText(Looked::Archive(numbers));
-        }
+    /// Looks at a content of history as it is, whatever it may be.
+    fn plain(&self, content: &[u8], place: impl FnOnce() -> BString) -> impl_seen::SeenText {
         let text = text::text(content);
         let seen = self.detector.scan(&text);
         if seen.undecoded().next().is_some() {
-            self.undecoded(&seen, self.blob(content).as_bstr());
+            self.undecoded(&seen, place().as_bstr());
         }
         impl_seen::SeenText(match text {
             Cow::Borrowed(_) => Looked::AsIs(seen),
@@ -541,9 +548,38 @@ impl Inspector for Collector<'_> {
         })
     }
 
+    /// The large file that a content of history stands for, if it is a Git LFS pointer.
+    fn large_file(&self, content: &[u8]) -> Option<Result<Vec<u8>, Gap>> {
+        let hash = lfs::pointer(content)?;
+        let object = lfs::object(self.large_files.as_ref()?, hash);
+        Some(file::read(&object).map_err(|e| lfs::gap(self.blob(content), hash, &e)))
+    }
+}
+
+/// What was seen in a text, or that its content had to be transcoded and nothing can be inherited.
+enum Looked {
+    AsIs(Seen),
+    Transcoded(Seen),
+    /// An archive, or a pointer to a large file: the numbers of the secrets inside.
+    Inside(Vec<u64>),
+}
+
+impl Inspector for Collector<'_> {
+    type Seen = impl_seen::SeenText;
+
+    fn whole(&self, content: &[u8]) -> Self::Seen {
+        match self.large_file(content) {
+            Some(Ok(object)) => return self.inside(&object, self.blob(content)),
+            Some(Err(gap)) => lock(&self.gaps).push(gap),
+            None if archive::is_archive(content) => return self.inside(content, self.blob(content)),
+            None => {}
+        }
+        self.plain(content, || self.blob(content))
+    }
+
     fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
         match (&base.0, text::text(content)) {
-            (Looked::AsIs(base), Cow::Borrowed(text)) if !archive::is_archive(content) => {
+            (Looked::AsIs(base), Cow::Borrowed(text)) if !archive::is_archive(content) && !lfs::is_pointer(content) => {
                 let seen = self.detector.rescan(text, base, copied);
                 if seen.undecoded().next().is_some() {
                     self.undecoded(&seen, self.blob(content).as_bstr());
@@ -557,7 +593,7 @@ impl Inspector for Collector<'_> {
     fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64> {
         let seen = match &seen.0 {
             Looked::AsIs(seen) | Looked::Transcoded(seen) => seen,
-            Looked::Archive(numbers) => return numbers.clone(),
+            Looked::Inside(numbers) => return numbers.clone(),
         };
         if seen.is_clean() {
             return Vec::new();
