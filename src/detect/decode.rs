@@ -1020,11 +1020,12 @@ fn apply(text: &[u8], edits: &[Edit]) -> Decoded {
 /// Hands out the stretches in which text and NUL take turns, if they have enough text. Returns the end of the last
 /// one, or where it stopped.
 fn wide_text(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
-    let stop = turns_end(text, range.end);
+    // A stretch depends on the byte before it and on the one behind it.
+    let stop = turns_end(text, (range.end + 1).min(text.len()));
     if stop <= done {
         return done;
     }
-    let mut at = turns_start(text, range.start, done);
+    let mut at = turns_start(text, range.start.saturating_sub(1), done);
     while at < stop
         && let Some(zero) = memchr::memchr(0, &text[at..stop])
     {
