@@ -664,6 +664,10 @@ impl Repository {
 
     /// The index, read by ourselves, unless the git program was asked for.
     fn native_index(&self) -> Result<IndexFile, IndexError> {
+        // git would wait for a pipe.
+        if fs::metadata(&self.layout.index).is_ok_and(|found| !found.is_file()) {
+            return Err(IndexError::Io(std::io::Error::other("it is no file")));
+        }
         if self.library.is_none() {
             return Err(IndexError::Unsupported("the git program is asked for everything".into()));
         }
