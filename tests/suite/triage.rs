@@ -868,3 +868,13 @@ proptest! {
         let _ = inline::find("r", &text, line.as_bytes(), &text);
     }
 }
+
+#[test]
+fn odd_paths_do_not_upset_the_ignore_file() {
+    let repo = crate::common::Repo::new();
+    repo.write(".keysiftignore", "/vendor/\n");
+    for name in [".///r", "/.///r", "././/vendor", "..//x"] {
+        let run = repo.keysift(["scan", "--stdin", "--stdin-path", name]);
+        assert_eq!(run.status, 0, "{name}: {run:?}");
+    }
+}
