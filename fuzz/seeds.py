@@ -57,7 +57,8 @@ seed("configuration", "gitleaks", 'title = "t"\n[extend]\npath = "self"\ndisable
      'paths = ["a.*"]\nregexTarget = "line"\n[[rules]]\nid = "g"\nregex = "k[a-z]+"\n')
 seed("ignore_file", "patterns", "# comment\n/vendor/\n*.lock\n!keep.lock\na/**/b\n[a-c]?.txt\n\\#odd\nvendor/x\n")
 zeros = "00" * 16
-seed("baseline", "own", f'# keysift-baseline 1\nsalt {zeros} 1\nhistory\nrule {"00" * 4}:{zeros} src/a.txt low '
+salt = "ab" * 16
+seed("baseline", "own", f'# keysift-baseline 1\nsalt {salt} 1\nhistory\nrule {salt[:8]}:{zeros} src/a.txt low '
      f'reason="a \\"b\\"" by=me until=2030-01-31\n* sha256:{zeros * 2} "a b"\nx sha1:{zeros}{"00" * 4} * past\n')
 seed("baseline", "json", '[{"RuleID": "a", "Secret": "b", "File": "c", "StartLine": 1, "Fingerprint": "c:a:1"}]')
 hidden = base64.b64encode(b"the password = nothing to see here, move on please").decode()

@@ -32,7 +32,7 @@ use crate::{
     rule::{Confidence, Kind, Reach, Rule, Ruleset},
 };
 use checksum::Checksum;
-pub use decode::{DEPTH as ENCODINGS, RUN_LIMIT as LONGEST_ENCODED};
+pub use decode::{DEPTH as ENCODINGS, INFLATED, RUN_LIMIT as LONGEST_ENCODED};
 use decode::{Decoded, Done, Run};
 use prefilter::{Hit, Prefilter};
 pub use verify::{Certainty, Outcome};

@@ -62,7 +62,7 @@ macro_rules! kinds {
 kinds! {
     /// A file or directory that could not be opened or read.
     Unreadable = "unreadable", "check that it exists and that you may read it";
-    /// A file changed or vanished while it was read.
+    /// A file changed while it was read.
     Changed = "changed", "scan again when nothing writes to it";
     /// An object that git names and the object database does not have.
     MissingObject = "missing-object", "run `git fsck`, then fetch or clone again";

@@ -32,6 +32,7 @@
 //!     progress: &|_, _| {},
 //!     rules_hash: rules.hash(),
 //!     repository: None,
+//!     large_files: None,
 //!     remarks: Vec::new(),
 //!     verbose: false,
 //! };

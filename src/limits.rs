@@ -1,7 +1,7 @@
 //! The limits of a scan: what each is, its value (from the constant itself), and how it is said when it is met.
 
 use crate::{
-    detect::{ENCODINGS, LONGEST_ENCODED},
+    detect::{ENCODINGS, INFLATED, LONGEST_ENCODED},
     gap::GapKind,
     rule::schema::LONGEST_REACH,
     source::archive::{DEPTH, ENTRIES, EXPANDED, FREE, RATIO, WINDOW},
@@ -43,6 +43,12 @@ pub fn all() -> Vec<Limit> {
         ),
         limit("length of one encoded text", bytes(LONGEST_ENCODED), Some(GapKind::Decoding), "base64, hex, escapes"),
         limit("encodings inside encodings", ENCODINGS.to_string(), None, "what is encoded more often stays as it is"),
+        limit(
+            "times that gzip in base64 expands to its size",
+            INFLATED.to_string(),
+            None,
+            "what lies beyond is not searched",
+        ),
         limit("`reach` that a rule may ask for", bytes(LONGEST_REACH), None, "a rule that asks for more does not load"),
     ]
 }

@@ -5,7 +5,9 @@ mod locate;
 
 use std::{
     borrow::Cow,
+    cell::OnceCell,
     collections::{BTreeMap, HashMap, HashSet},
+    path::PathBuf,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -26,12 +28,13 @@ use crate::{
     report::{Covered, Mode, Report, Repository, Scan},
     rule::Kind,
     source::{
-        Sink, Source, archive,
+        Sink, Source, archive, file,
         history::{
             Appearance, History, Inspector,
             cache::{Cache, Memory},
             pieces::Piece,
         },
+        lfs,
         oid::Oid,
     },
     triage::{Candidate, Triage, Verdict},
@@ -57,6 +60,8 @@ pub struct Settings<'a> {
     pub rules_hash: String,
     /// The repository, for the report.
     pub repository: Option<Repository>,
+    /// The `.git` that has the Git LFS objects which pointers in history name.
+    pub large_files: Option<PathBuf>,
     /// Remarks to pass on.
     pub remarks: Vec<String>,
     /// Whether to remark how it went.
@@ -122,7 +127,7 @@ pub fn scan_history(
     let below = collector.below.get_mut().unwrap_or_else(PoisonError::into_inner).len();
     memory.below = below.max(memory.below);
     if let Some(cache) = cache {
-        if !is_recalled {
+        if !is_recalled && !collector.looks_elsewhere.load(Ordering::Relaxed) {
             cache.keep(history, &collector, &memory);
         }
         settings.remarks.append(&mut cache.take_remarks());
@@ -197,6 +202,10 @@ struct Collector<'a> {
     skipped: AtomicU64,
     /// The length of the repository's object ids, in bytes.
     id_len: usize,
+    /// Where the objects of Git LFS are.
+    large_files: Option<PathBuf>,
+    /// Whether something outside of the object database was looked at.
+    looks_elsewhere: AtomicBool,
 }
 
 impl Sink for Collector<'_> {
@@ -205,19 +214,24 @@ impl Sink for Collector<'_> {
             self.files.fetch_add(1, Ordering::Relaxed);
         }
         if self.triage.skips(content.origin.path.as_bstr()) {
-            self.skipped.fetch_add(1, Ordering::Relaxed);
+            if content.origin.place != Place::FileName {
+                self.skipped.fetch_add(1, Ordering::Relaxed);
+            }
             return;
         }
         self.bytes.fetch_add(content.bytes.len() as u64, Ordering::Relaxed);
+        let known = OnceCell::new();
+        let known =
+            || known.get_or_init(|| content.before.map(|before| self.secrets_inside(before)).unwrap_or_default());
         if archive::is_archive(content.bytes) {
             let gap = &mut |gap| lock(&self.gaps).push(gap);
             let visit = &mut |path: &BStr, bytes: &[u8]| {
                 let origin = Origin { path: path.to_owned(), ..content.origin.clone() };
-                self.look(Content { origin: &origin, bytes, before: None });
+                self.look(&origin, bytes, &known);
             };
             archive::expand(content.origin.path.as_bstr(), content.bytes, visit, gap);
         } else {
-            self.look(content);
+            self.look(content.origin, content.bytes, &known);
         }
     }
 
@@ -231,26 +245,29 @@ impl Sink for Collector<'_> {
 }
 
 impl Collector<'_> {
-    /// Looks at a content that is no archive.
-    fn look(&self, content: Content<'_>) {
-        let text = text::text(content.bytes);
+    /// Looks at bytes that are no archive; secrets that are known are not new.
+    fn look<'k>(&self, origin: &Origin, bytes: &[u8], known: &dyn Fn() -> &'k HashSet<u64>) {
+        let text = text::text(bytes);
         let seen = self.detector.scan(&text);
-        self.undecoded(&seen, content.origin.path.as_bstr());
+        self.undecoded(&seen, origin.path.as_bstr());
         if seen.is_clean() {
             return;
         }
-        let before: HashSet<u64> = match content.before {
-            None => HashSet::new(),
-            Some(before) => {
-                let before = text::text(before);
-                let seen = self.detector.scan(&before);
-                self.detector.resolve(&before, &seen).iter().map(|m| self.number(&before, m)).collect()
-            }
-        };
         let mut matches = self.detector.resolve(&text, &seen);
-        matches.retain(|m| !before.contains(&self.number(&text, m)));
-        let origin = content.origin;
+        matches.retain(|m| !known().contains(&self.number(&text, m)));
         self.place(&text, 0, &matches, &origin.path, |matched| (0, location(origin, matched), None));
+    }
+
+    /// The numbers of all secrets of a content, also of those inside if it is an archive.
+    fn secrets_inside(&self, content: &[u8]) -> HashSet<u64> {
+        let mut numbers = HashSet::new();
+        let visit = &mut |_: &BStr, bytes: &[u8]| {
+            let text = text::text(bytes);
+            let seen = self.detector.scan(&text);
+            numbers.extend(self.detector.resolve(&text, &seen).iter().map(|m| self.number(&text, m)));
+        };
+        archive::expand("".into(), content, visit, &mut |_| {});
+        numbers
     }
 }
 
@@ -284,7 +301,9 @@ impl<'a> Collector<'a> {
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             skipped: AtomicU64::new(0),
+            large_files: settings.large_files.clone(),
             id_len: settings.repository.as_ref().and_then(|r| r.head.as_ref()).map_or(20, |head| head.len() / 2),
+            looks_elsewhere: AtomicBool::new(false),
         }
     }
 
@@ -405,15 +424,18 @@ impl<'a> Collector<'a> {
         let groups: Vec<_> = by_object.into_iter().collect();
         groups.into_par_iter().for_each(|(object, places)| {
             let place = &mut |piece: &Piece<'_>| {
-                if !piece.is_part && archive::is_archive(piece.bytes) {
-                    // What could not be read in it was said when it was inspected.
-                    let visit = &mut |path: &BStr, bytes: &[u8]| {
-                        self.place_text(history, appearances, &places, &authors, path, &Piece::whole(bytes));
-                    };
-                    archive::expand("".into(), piece.bytes, visit, &mut |_| {});
-                } else {
-                    self.place_text(history, appearances, &places, &authors, "".into(), piece);
+                if piece.is_part {
+                    return self.place_text(history, appearances, &places, &authors, "".into(), piece);
                 }
+                // What cannot be read in it was said when it was inspected.
+                let content = match self.large_file(piece.bytes) {
+                    Some(Ok(object)) => Cow::Owned(object),
+                    _ => Cow::Borrowed(piece.bytes),
+                };
+                let visit = &mut |path: &BStr, bytes: &[u8]| {
+                    self.place_text(history, appearances, &places, &authors, path, &Piece::whole(bytes));
+                };
+                archive::expand("".into(), &content, visit, &mut |_| {});
             };
             match (&appearances[places[0]].text, object) {
                 (Some(text), _) => place(&Piece::whole(text)),
@@ -562,39 +584,30 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
         .then_with(|| (&a.rule.id, &a.secret).cmp(&(&b.rule.id, &b.secret)))
 }
 
-/// What was seen in a text, or that its content had to be transcoded and nothing can be inherited.
-enum Looked {
-    AsIs(Seen),
-    Transcoded(Seen),
-    /// An archive: the numbers of the secrets inside.
-    Archive {
-        secrets: Vec<u64>,
-        is_clean: bool,
-    },
-}
+impl Collector<'_> {
+    /// Looks at what is inside a content of history; `place` is what gaps call it.
+    fn inside(&self, content: &[u8], place: BString) -> Inside {
+        let mut inside = Inside { secrets: Vec::new(), is_clean: true };
+        let mut gaps = Vec::new();
+        let visit = &mut |path: &BStr, bytes: &[u8]| {
+            let seen = self.plain(bytes, || path.to_owned());
+            inside.is_clean &= self.is_clean(&seen);
+            inside.secrets.extend(self.secrets(bytes, &seen));
+        };
+        archive::expand(place.as_bstr(), content, visit, &mut |gap| gaps.push(gap));
+        inside.is_clean &= gaps.is_empty();
+        lock(&self.gaps).append(&mut gaps);
+        inside.secrets.sort_unstable();
+        inside.secrets.dedup();
+        inside
+    }
 
-impl Inspector for Collector<'_> {
-    type Seen = impl_seen::SeenText;
-
-    fn whole(&self, content: &[u8]) -> Self::Seen {
-        if archive::is_archive(content) {
-            let (mut secrets, mut gaps, mut is_clean) = (Vec::new(), Vec::new(), true);
-            let visit = &mut |_: &BStr, bytes: &[u8]| {
-                let inner = self.whole(bytes);
-                is_clean &= self.is_clean(&inner);
-                secrets.extend(self.secrets(bytes, &inner));
-            };
-            archive::expand(self.blob(content).as_bstr(), content, visit, &mut |gap| gaps.push(gap));
-            is_clean &= gaps.is_empty();
-            lock(&self.gaps).append(&mut gaps);
-            secrets.sort_unstable();
-            secrets.dedup();
-            return impl_seen::SeenText(Looked::Archive { secrets, is_clean });
-        }
+    /// Looks at a content of history as it is, whatever it may be.
+    fn plain(&self, content: &[u8], place: impl FnOnce() -> BString) -> impl_seen::SeenText {
         let text = text::text(content);
         let seen = self.detector.scan(&text);
         if seen.undecoded().next().is_some() {
-            self.undecoded(&seen, self.blob(content).as_bstr());
+            self.undecoded(&seen, place().as_bstr());
         }
         impl_seen::SeenText(match text {
             Cow::Borrowed(_) => Looked::AsIs(seen),
@@ -602,9 +615,58 @@ impl Inspector for Collector<'_> {
         })
     }
 
+    /// The large file that a content of history stands for, if it is a Git LFS pointer.
+    fn large_file(&self, content: &[u8]) -> Option<Result<Vec<u8>, Gap>> {
+        let hash = lfs::pointer(content)?;
+        let object = lfs::object(self.large_files.as_ref()?, hash);
+        Some(file::read(&object).map_err(|e| lfs::gap(self.blob(content), hash, &e)))
+    }
+}
+
+/// What was seen in a text, or that its content had to be transcoded and nothing can be inherited.
+enum Looked {
+    AsIs(Seen),
+    Transcoded(Seen),
+    /// An archive, or a pointer to a large file.
+    Inside(Inside),
+}
+
+/// What was seen inside of a content.
+struct Inside {
+    /// The numbers of the secrets, sorted and distinct.
+    secrets: Vec<u64>,
+    /// Whether there is nothing at all.
+    is_clean: bool,
+}
+
+impl Inspector for Collector<'_> {
+    type Seen = impl_seen::SeenText;
+
+    fn whole(&self, content: &[u8]) -> Self::Seen {
+        match self.large_file(content) {
+            // Large files come and go without a trace in the objects.
+            Some(found) => {
+                self.looks_elsewhere.store(true, Ordering::Relaxed);
+                let inside = match found {
+                    Ok(object) => self.inside(&object, self.blob(content)),
+                    Err(gap) => {
+                        lock(&self.gaps).push(gap);
+                        self.inside(content, self.blob(content))
+                    }
+                };
+                return impl_seen::SeenText(Looked::Inside(Inside { is_clean: false, ..inside }));
+            }
+            None if archive::is_archive(content) => {
+                return impl_seen::SeenText(Looked::Inside(self.inside(content, self.blob(content))));
+            }
+            None => {}
+        }
+        self.plain(content, || self.blob(content))
+    }
+
     fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
         match (&base.0, text::text(content)) {
-            (Looked::AsIs(base), Cow::Borrowed(text)) if !archive::is_archive(content) => {
+            (Looked::AsIs(base), Cow::Borrowed(text)) if !archive::is_archive(content) && !lfs::is_pointer(content) => {
                 let seen = self.detector.rescan(text, base, copied);
                 if seen.undecoded().next().is_some() {
                     self.undecoded(&seen, self.blob(content).as_bstr());
@@ -618,7 +680,7 @@ impl Inspector for Collector<'_> {
     fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64> {
         let seen = match &seen.0 {
             Looked::AsIs(seen) | Looked::Transcoded(seen) => seen,
-            Looked::Archive { secrets, .. } => return secrets.clone(),
+            Looked::Inside(inside) => return inside.secrets.clone(),
         };
         if seen.is_clean() {
             return Vec::new();
@@ -644,7 +706,7 @@ impl Inspector for Collector<'_> {
     fn is_clean(&self, seen: &Self::Seen) -> bool {
         match &seen.0 {
             Looked::AsIs(seen) | Looked::Transcoded(seen) => seen.is_clean() && seen.undecoded().next().is_none(),
-            Looked::Archive { is_clean, .. } => *is_clean,
+            Looked::Inside(inside) => inside.is_clean,
         }
     }
 

@@ -4,9 +4,10 @@
 //! could not read it hands over as a [`Gap`], never as a log line.
 
 pub mod archive;
+pub mod file;
 pub mod history;
 pub mod index;
-mod lfs;
+pub(crate) mod lfs;
 pub mod oid;
 pub mod repository;
 pub mod stdin;

@@ -119,6 +119,7 @@ impl<'a> Inspector<'a> {
             progress: &|_, _| {},
             rules_hash: String::new(),
             repository: None,
+            large_files: None,
             remarks: Vec::new(),
             verbose: false,
         };

@@ -13,6 +13,7 @@ use keysift::{
     config::{self, Config, policy::Texts},
     rule::Ruleset,
     source::{
+        file,
         oid::Oid,
         repository::{Environment, Repository},
     },
@@ -39,6 +40,8 @@ pub(crate) struct Wish {
     pub(crate) label: String,
     /// Whether what a change does to the policy counts.
     pub(crate) allow_changes: bool,
+    /// Whether a person named the revision, so that it must be one.
+    is_named: bool,
 }
 
 impl Wish {
@@ -52,7 +55,7 @@ impl Wish {
             Some(rev) => (rev.to_owned(), vec![rev.to_owned()]),
             None => of_ci(),
         };
-        Wish { base, label, allow_changes }
+        Wish { base, label, allow_changes, is_named: named.is_some() }
     }
 }
 
@@ -115,7 +118,7 @@ impl Place {
             Place::Nowhere => Ok(None),
             Place::Folder(root) => {
                 let path = root.join(path.to_path_lossy());
-                match fs::read(&path) {
+                match file::read(&path) {
                     Ok(bytes) => Ok(Some(bytes)),
                     Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
                     Err(e) => Err(unreadable(&path, e)),
@@ -270,8 +273,14 @@ impl Policy {
                     let range = repository.resolve(&[rev]).ok()?;
                     range.include.first().copied().filter(|id| repository.has(*id))
                 });
+                // An object id may mean a commit that this clone does not have, or nothing (a first push).
+                let is_id = Oid::from_hex(wish.label.as_bytes()).is_some();
                 match found {
                     Some(id) => Some(Place::revision(repository, id)?),
+                    None if wish.is_named && !is_id => {
+                        return Err(Error::new(format!("--policy-from names no revision: `{}`", wish.label))
+                            .help("name a commit, branch or tag that `git rev-parse` knows"));
+                    }
                     None if wish.allow_changes || now.texts(named)? == Texts::default() => Some(Place::Nowhere),
                     None => {
                         return Err(Error::new(format!("cannot read the policy of {}", wish.label))

@@ -437,6 +437,7 @@ pub(super) fn make(ground: Ground, subject: Subject, how: &How, known: Known) ->
         progress: &progress,
         rules_hash: ruleset.hash(),
         repository: repository.as_ref().map(describe),
+        large_files: repository.as_ref().map(|repository| repository.common_dir().to_owned()),
         remarks,
         verbose: how.output.verbose,
     };

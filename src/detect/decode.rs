@@ -1,6 +1,6 @@
 //! Hidden values: where a content has encoded text, and what it says when decoded.
 //!
-//! Two families of encodings, found in two ways:
+//! Three families of encodings, found in three ways:
 //!
 //! - **Blocks**: base64 and hex, on one line or wrapped at any column. A *unit* is a maximal stretch of
 //!   the alphabet, across line ends; one that has a long enough word is decoded as a whole, and a secret
@@ -9,13 +9,16 @@
 //!   that stand close together are a *cluster*; its surroundings are searched with all of them applied,
 //!   and a secret that one of them touches has the tight place of its encoded form.
 //!
+//! - **Wide text**: text in UTF-16 inside of a content that is something else, as in programs, and in files that
+//!   were appended to in another encoding. A secret in it has its own tight place.
+//!
 //! **Contract: locality.** Whether and where a run (a unit or a cluster) stands, and what it decodes to,
 //! depends on the bytes in its [`Run::needs`] alone, so a content made from another one inherits what
 //! the runs hold whose needs were copied as a whole. **Contract: bounded.** Nothing decodes to more bytes
-//! than it is made of, runs of a family are disjoint but for their surroundings of at most
+//! than it is made of ([`INFLATED`] times as many where it is compressed, too), runs of a family are disjoint but for their surroundings of at most
 //! [`CONTEXT`] bytes on either side, and decoding ends at [`DEPTH`]: the work is linear in the content.
 
-use std::ops::Range;
+use std::{io::Read, ops::Range};
 
 use super::text;
 
@@ -25,6 +28,10 @@ pub const DEPTH: usize = 4;
 pub const RUN_LIMIT: usize = 64 << 20;
 /// The shortest word that makes a unit worth a look: 18 bytes in base64.
 const WORD: usize = 24;
+/// The shortest one that does so where the next line is as long.
+const LINE: usize = 16;
+/// How many times its size something compressed is read.
+pub const INFLATED: usize = 200;
 /// The shortest hex that is decoded.
 const HEX: usize = 32;
 /// The shortest base64 that is decoded whole although it does not start as text.
@@ -67,6 +74,8 @@ pub(super) enum Form {
     Unit(Range<usize>),
     /// These edits.
     Cluster(Vec<Edit>),
+    /// Text with NULs between its bytes, here.
+    Wide(Range<usize>),
 }
 
 impl Run {
@@ -94,10 +103,14 @@ impl Run {
         Run { needs: start..end, form: Form::Cluster(edits) }
     }
 
+    fn wide(text: &[u8], range: Range<usize>) -> Run {
+        Run { needs: range.start..(range.end + 2).min(text.len() + 2), form: Form::Wide(range) }
+    }
+
     /// Where it stands.
     pub(super) fn place(&self) -> Range<usize> {
         match &self.form {
-            Form::Unit(range) => range.clone(),
+            Form::Unit(range) | Form::Wide(range) => range.clone(),
             Form::Cluster(edits) => edits[0].place.start..edits[edits.len() - 1].place.end,
         }
     }
@@ -107,7 +120,11 @@ impl Run {
 /// by families, ascending within one. Nothing that starts before the given places is looked for: these
 /// must be ends of runs, or 0. Returns where each family has got to.
 pub(super) fn runs(text: &[u8], range: Range<usize>, done: Done, visit: &mut dyn FnMut(Run)) -> Done {
-    Done { units: units(text, &range, done.units, visit), clusters: clusters(text, &range, done.clusters, visit) }
+    Done {
+        units: units(text, &range, done.units, visit),
+        clusters: clusters(text, &range, done.clusters, visit),
+        wide: wide_text(text, &range, done.wide, visit),
+    }
 }
 
 /// How far the runs of a content have been handed out.
@@ -115,6 +132,7 @@ pub(super) fn runs(text: &[u8], range: Range<usize>, done: Done, visit: &mut dyn
 pub(super) struct Done {
     units: usize,
     clusters: usize,
+    wide: usize,
 }
 
 /// Something that a run decodes to.
@@ -131,7 +149,7 @@ pub(super) struct Decoded {
 impl Decoded {
     /// Whether the decoded bytes have the surroundings of the encoded ones.
     pub(super) fn has_context(&self) -> bool {
-        matches!(self.map, Map::Edits { .. })
+        matches!(self.map, Map::Edits { .. } | Map::Wide(_))
     }
 }
 
@@ -140,6 +158,8 @@ impl Decoded {
 pub(super) enum Map {
     /// All of it comes from here.
     Whole(Range<usize>),
+    /// Each byte is every second one from here on.
+    Wide(usize),
     /// Each byte stands for itself, but for edits: places of these in the decoded bytes and in the text.
     Edits { start: usize, edits: Vec<(Range<usize>, Range<usize>)> },
 }
@@ -149,6 +169,7 @@ impl Map {
     pub(super) fn place(&self, decoded: &Range<usize>) -> Range<usize> {
         match self {
             Map::Whole(range) => range.clone(),
+            Map::Wide(first) => first + 2 * decoded.start..(first + 2 * decoded.end).saturating_sub(1),
             Map::Edits { .. } if decoded.is_empty() => {
                 let at = self.byte(decoded.start).start;
                 at..at
@@ -174,7 +195,7 @@ impl Map {
     /// Whether decoded bytes, or what stands right beside them, were changed by decoding.
     pub(super) fn is_changed(&self, decoded: &Range<usize>) -> bool {
         match self {
-            Map::Whole(_) => true,
+            Map::Whole(_) | Map::Wide(_) => true,
             Map::Edits { edits, .. } => {
                 let first = edits.partition_point(|(e, _)| e.end < decoded.start);
                 edits.get(first).is_some_and(|(e, _)| e.start <= decoded.end)
@@ -188,6 +209,7 @@ pub(super) fn decode(text: &[u8], run: &Run, emit: &mut dyn FnMut(Decoded)) {
     match &run.form {
         Form::Unit(range) => unit(text, range, emit),
         Form::Cluster(edits) => emit(apply(text, edits)),
+        Form::Wide(range) => emit(narrow(text, range)),
     }
 }
 
@@ -232,7 +254,7 @@ fn units(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(R
     }
     let first = range.start - text[..range.start].iter().rev().take(INDENT + 2).take_while(|b| between(b)).count();
     let mut at = unit_start(text, first, done);
-    if stop < at + WORD {
+    if stop < at + LINE {
         return at.max(stop);
     }
     while let Some(word) = next_word(text, at, stop) {
@@ -244,7 +266,8 @@ fn units(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(R
 }
 
 /// The next word that may be encoded: a maximal stretch of the alphabet that is long enough, and has a digit
-/// or starts as encoded text, as nearly every line of an encoding does. No word is cut by `from`.
+/// or starts as encoded text, as nearly every line of an encoding does; or one of at least [`LINE`] with another
+/// one as long on the next line. No word is cut by `from`.
 fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
     // The members of two chunks: the one before `at` in the low bits.
     let (mut at, mut members) = (from, 0u128);
@@ -264,19 +287,32 @@ fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
         let mut long = members & members >> 1;
         long &= long >> 2;
         long &= long >> 4;
-        let long = long & long >> 8 & long >> 16;
+        let long = long & long >> 8;
         if long == 0 {
             continue;
         }
         let start = (at + long.trailing_zeros() as usize) - 2 * CHUNK;
-        let end = word_end(text, start + WORD);
-        if may_be_encoded(text[start..start + WORD].try_into().expect("a long word")) {
+        let end = word_end(text, start + LINE);
+        let is_wanted = match text[start..end].first_chunk() {
+            Some(head) => may_be_encoded(head),
+            None => is_line(text, start, end),
+        };
+        if is_wanted {
             return Some(start..end);
         }
         // Goes on behind the word.
         (at, members) = (end, 0);
     }
     None
+}
+
+/// Whether the word that follows this one in its unit, on the next line, is as long.
+fn is_line(text: &[u8], start: usize, end: usize) -> bool {
+    bridge(text, end).is_some_and(|next| {
+        // The letter of an escaped line end is not part of the word.
+        let next = next + usize::from(text[next - 1] == b'\\');
+        next < text.len() && word_end(text, next) - next == end - start
+    })
 }
 
 /// A bit for each byte: whether it is in the alphabet.
@@ -497,6 +533,7 @@ fn encoding(text: &[u8], words: &[Range<usize>], emit: &mut dyn FnMut(Decoded)) 
             base64(&head, parts)
         };
     let Some(bytes) = bytes else { return false };
+    let bytes = inflated(&bytes).unwrap_or(bytes);
     let bytes = match text::text(&bytes) {
         std::borrow::Cow::Owned(transcoded) => transcoded,
         std::borrow::Cow::Borrowed(_) => bytes,
@@ -509,6 +546,18 @@ fn encoding(text: &[u8], words: &[Range<usize>], emit: &mut dyn FnMut(Decoded)) 
     let padding = text[last..].iter().take(2).take_while(|b| **b == b'=').count();
     emit(Decoded { bytes, parts, map: Map::Whole(first..last + padding) });
     true
+}
+
+/// What gzip has compressed, as far as it can be read.
+fn inflated(bytes: &[u8]) -> Option<Vec<u8>> {
+    if !bytes.starts_with(b"\x1f\x8b\x08") {
+        return None;
+    }
+    let mut out = Vec::new();
+    let limit = bytes.len().saturating_mul(INFLATED).min(RUN_LIMIT);
+    // What follows an encoding may have spoilt its end.
+    let _ = flate2::bufread::MultiGzDecoder::new(bytes).take(limit as u64).read_to_end(&mut out);
+    (!out.is_empty()).then_some(out)
 }
 
 /// The bytes of hex, if they may be text.
@@ -826,7 +875,7 @@ fn triggers_of(chunk: &[u8; CHUNK + 1]) -> u64 {
         let joins = (next <= b' ') | (next | 5 == b'/') | (next | 0x20 == b'|') | (next == b'&');
         let percent = (b == b'%') & (next.wrapping_sub(b'0') < 8);
         // `x`, `u`, `U` (and a few others).
-        let escape = (b == b'\\') & (next | 0x2d == b'}');
+        let escape = (b == b'\\') & ((next | 0x2d == b'}') | (next == b'\n') | (next == b'\r'));
         let entity = (b == b'&') & ((next == b'#') | (next == b'q') | (next == b'a'));
         members[at] = u8::from((quote & joins) | percent | escape | entity);
     }
@@ -854,7 +903,7 @@ fn edit_at(text: &[u8], at: usize) -> Option<Edit> {
             let (byte, strong) = match &rest[1..end] {
                 b"quot" => (b'"', true),
                 b"apos" => (b'\'', true),
-                b"amp" => (b'&', false),
+                b"amp" => (b'&', rest.get(end + 1) == Some(&b'#')),
                 _ => return None,
             };
             Some(Edit { place: at..at + end + 1, byte: Some(byte), strong })
@@ -869,6 +918,7 @@ fn edit_at(text: &[u8], at: usize) -> Option<Edit> {
                 }
                 b'u' => edit(start, 6, number(rest.get(2..6)?, 16)?),
                 b'U' => edit(start, 10, number(rest.get(2..10)?, 16)?),
+                b'\n' | b'\r' => continued(text, at),
                 _ => None,
             }
         }
@@ -948,6 +998,21 @@ fn joint(text: &[u8], quote: usize) -> Option<Edit> {
     Some(Edit { place: at..quote + 1 + end, byte: None, strong: true })
 }
 
+/// A backslash that continues a line in the midst of a value: what may be part of it stands on both sides.
+fn continued(text: &[u8], at: usize) -> Option<Edit> {
+    let rest = &text[at + 1..text.len().min(at + EDIT)];
+    let line = rest.strip_prefix(b"\r").unwrap_or(rest).strip_prefix(b"\n")?;
+    let indent = line.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let is_piece = |b: &&u8| DIGITS[usize::from(**b)] < 64 || matches!(b, b'.' | b'=' | b'%');
+    let ahead = line[indent..].iter().take(PIECES).take_while(is_piece).count();
+    let behind = text[at.saturating_sub(LOOK_BEHIND)..at].iter().rev().take_while(is_piece).count();
+    if ahead == 0 || behind == 0 || ahead + behind < PIECES {
+        return None;
+    }
+    let end = at + 1 + (rest.len() - line.len()) + indent;
+    Some(Edit { place: at..end, byte: None, strong: true })
+}
+
 /// The surroundings of a cluster with its edits applied.
 fn apply(text: &[u8], edits: &[Edit]) -> Decoded {
     let (first, last) = (edits[0].place.start, edits[edits.len() - 1].place.end);
@@ -968,6 +1033,86 @@ fn apply(text: &[u8], edits: &[Edit]) -> Decoded {
     bytes.extend_from_slice(&text[at..end]);
     let parts = std::iter::once(0..bytes.len()).collect();
     Decoded { bytes, parts, map: Map::Edits { start, edits: map } }
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Wide text
+// ---------------------------------------------------------------------------------------------------
+
+/// Hands out the stretches in which text and NUL take turns, if they have enough text. Returns the end of the last
+/// one, or where it stopped.
+fn wide_text(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
+    // A stretch depends on the byte before it and on the one behind it.
+    let stop = turns_end(text, (range.end + 1).min(text.len()));
+    if stop <= done {
+        return done;
+    }
+    let mut at = turns_start(text, range.start.saturating_sub(1), done);
+    while at < stop
+        && let Some(zero) = memchr::memchr(0, &text[at..stop])
+    {
+        let Some(found) = next_turns(text, (at + zero).saturating_sub(1).max(at), stop) else { break };
+        let stretch = found..turns_end(text, found + 1);
+        at = stretch.end;
+        if stretch.len() >= 2 * STRETCH {
+            visit(Run::wide(text, stretch));
+        }
+    }
+    at.max(stop)
+}
+
+/// Whether one of two bytes is text and the other NUL.
+#[inline(always)]
+fn takes_turns(a: u8, b: u8) -> bool {
+    ((a == 0) | (b == 0)) & is_text(a | b)
+}
+
+/// The next place from which text and NUL take turns for long enough.
+fn next_turns(text: &[u8], from: usize, stop: usize) -> Option<usize> {
+    // The members of two chunks: the one before `at` in the low bits.
+    let (mut at, mut members) = (from, 0u128);
+    while at < stop {
+        let rest = &text[at..];
+        let mut found = [0u8; CHUNK];
+        let mut bytes = [0xff; CHUNK + 1];
+        let len = rest.len().min(CHUNK + 1);
+        bytes[..len].copy_from_slice(&rest[..len]);
+        for (place, found) in found.iter_mut().enumerate() {
+            *found = u8::from(takes_turns(bytes[place], bytes[place + 1]));
+        }
+        members = members >> CHUNK | u128::from(gather(&found)) << CHUNK;
+        at += CHUNK;
+        let mut long = members & members >> 1;
+        long &= long >> 2;
+        long &= long >> 4;
+        let long = long & long >> 8 & long >> 16;
+        if long != 0 {
+            return Some((at + long.trailing_zeros() as usize) - 2 * CHUNK);
+        }
+    }
+    None
+}
+
+/// The end of the stretch that reaches to or over this place.
+fn turns_end(text: &[u8], from: usize) -> usize {
+    let Some(before) = from.checked_sub(1) else { return from };
+    let pairs = text[before.min(text.len())..].windows(2);
+    from + pairs.take_while(|pair| takes_turns(pair[0], pair[1])).count()
+}
+
+/// The start of the stretch that reaches to or over this place; not before `floor`.
+fn turns_start(text: &[u8], from: usize, floor: usize) -> usize {
+    let from = from.max(floor);
+    let end = text.len().min(from + 1);
+    from - text[floor.min(end)..end].windows(2).rev().take_while(|pair| takes_turns(pair[0], pair[1])).count()
+}
+
+/// Wide text without what makes it wide.
+fn narrow(text: &[u8], range: &Range<usize>) -> Decoded {
+    let first = range.start + usize::from(text[range.start] == 0);
+    let bytes: Vec<u8> = text[first..range.end].iter().step_by(2).copied().collect();
+    let parts = std::iter::once(0..bytes.len()).collect();
+    Decoded { bytes, parts, map: Map::Wide(first) }
 }
 
 #[cfg(test)]
@@ -994,6 +1139,10 @@ mod tests {
             "[\\\\]{1,10}(u00[4-7][0-9]|x4[0-9]|\"|n|r)",
             "&(#[0-9]{2};|#x[4-7][0-9];|quot;|amp;)",
             "[a-z ,()]{1,50}",
+            "[A-Za-z0-9]{16,24}\n {0,2}[A-Za-z0-9]{16,24}",
+            "[A-Z]{6,16}\\\\\r?\n {0,4}[A-Z]{6,16}",
+            "\\x00?([a-z\n]\\x00){1,40}",
+            "\\x00{1,3}",
             "[a-z;]{250,270}",
         ];
         proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())

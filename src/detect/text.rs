@@ -23,8 +23,7 @@ pub fn text(content: &[u8]) -> Cow<'_, [u8]> {
                 let pair = [c[0], c[1]];
                 if little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
             });
-            let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
-            Cow::Owned(without_mark(text))
+            Cow::Owned(without_mark(transcoded(content, units)))
         }
         Some(Wide::Utf32 { little }) => {
             let units = content.chunks_exact(4).map(|c| {
@@ -35,6 +34,39 @@ pub fn text(content: &[u8]) -> Cow<'_, [u8]> {
             Cow::Owned(without_mark(text))
         }
     }
+}
+
+/// Text in UTF-16. What was appended to it in ASCII stays as it is: no text has so many units that are each two
+/// ASCII characters.
+fn transcoded(content: &[u8], units: impl Iterator<Item = u16>) -> String {
+    const APPENDED: usize = 12;
+    let (mut text, mut pending, mut plain) = (String::new(), Vec::new(), 0);
+    let is_plain = |b: &u8| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    let decode = |text: &mut String, units: &[u16]| {
+        text.extend(char::decode_utf16(units.iter().copied()).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
+    };
+    for (at, unit) in units.enumerate() {
+        if content[2 * at..2 * at + 2].iter().all(is_plain) {
+            pending.push(unit);
+            plain += 1;
+            continue;
+        }
+        if plain >= APPENDED {
+            decode(&mut text, &pending[..pending.len() - plain]);
+            text.extend(content[2 * (at - plain)..2 * at].iter().map(|b| char::from(*b)));
+            pending.clear();
+        }
+        plain = 0;
+        pending.push(unit);
+    }
+    if plain >= APPENDED {
+        decode(&mut text, &pending[..pending.len() - plain]);
+        let start = content.len() / 2 * 2 - 2 * plain;
+        text.extend(content[start..].iter().filter(|b| b.is_ascii()).map(|b| char::from(*b)));
+    } else {
+        decode(&mut text, &pending);
+    }
+    text
 }
 
 fn without_mark(text: String) -> Vec<u8> {
@@ -49,7 +81,22 @@ fn encoding(content: &[u8]) -> Option<Wide> {
         [0xfe, 0xff, ..] => return Some(Wide::Utf16 { little: false }),
         _ => {}
     }
-    // Without a mark: nearly every second byte is NUL, and the others are nearly never.
+    // Without a mark, UTF-32: the upper half of every unit is NUL, or nearly.
+    let sample = &content[..content.len().min(SAMPLE) / 4 * 4];
+    if sample.len() >= 16 && content.len().is_multiple_of(4) {
+        let zeros = |lane: usize| sample.iter().skip(lane).step_by(4).filter(|b| **b == 0).count();
+        let (lanes, all) = ([zeros(0), zeros(1), zeros(2), zeros(3)], sample.len() / 4);
+        match lanes {
+            [low, _, plane, top] if top == all && plane * 10 >= all * 9 && low * 10 <= all => {
+                return Some(Wide::Utf32 { little: true });
+            }
+            [top, plane, _, low] if top == all && plane * 10 >= all * 9 && low * 10 <= all => {
+                return Some(Wide::Utf32 { little: false });
+            }
+            _ => {}
+        }
+    }
+    // UTF-16: nearly every second byte is NUL, and the others are nearly never.
     let sample = &content[..content.len().min(SAMPLE) / 2 * 2];
     if sample.len() < 8 || memchr::memchr(0, sample).is_none() {
         return None;

@@ -52,7 +52,9 @@ use crate::{
 /// Ranges of at most this many commits are inspected by comparing trees.
 const SHORT_RANGE: usize = 2000;
 /// How many gaps of one kind are named one by one.
-const NAMED_GAPS: usize = 100;
+const NAMED_GAPS: usize = 10_000;
+/// How many places a commit may put contents with findings at.
+const MOST_PLACES: usize = 100_000;
 
 /// What looks at contents, delta by delta.
 pub trait Inspector: Sync {
@@ -371,9 +373,12 @@ impl History {
         let introduced: Vec<_> = wanted
             .flat_map_iter(|(at, node)| {
                 let parents: Vec<u32> = node.parents.iter().map(|p| trees[*p as usize]).collect();
-                reduced.introduced(trees[at], &parents).into_iter().map(move |new| (at, new))
+                reduced.introduced(trees[at], &parents, MOST_PLACES).into_iter().map(move |new| (at, new))
             })
             .collect();
+        for places in introduced.chunk_by(|a, b| a.0 == b.0).filter(|places| places.len() >= MOST_PLACES) {
+            outcome.gaps.push(too_many(scope.commits.nodes[places[0].0].tree, MOST_PLACES));
+        }
         for (at, new) in introduced {
             match new.leaf {
                 Leaf::Submodule => {
@@ -406,6 +411,17 @@ impl History {
                             .push(Appearance { object, ..scope.appearance(at, new.path, Place::Content, secrets) });
                     }
                 }
+            }
+        }
+        // Trees that refs name, and no commit.
+        for tree in tips.trees.iter().filter_map(number) {
+            let places = reduced.reduce(tree);
+            for new in reduced.introduced(places, &[], MOST_PLACES) {
+                let Leaf::Blob(blob) = new.leaf else { continue };
+                let Some(secrets) = found.get(&blob).filter(|_| appeared.insert(blob)) else { continue };
+                let secrets = secrets.iter().map(|s| (*s, false)).collect();
+                let appearance = Appearance::new(new.path, Place::Content, secrets);
+                outcome.appearances.push(Appearance { object: Some(self.objects.oid(blob)), ..appearance });
             }
         }
         for (name, id) in &tips.blobs {
@@ -540,8 +556,8 @@ impl History {
             if !scope.commits.nodes[at].wanted {
                 continue;
             }
-            if said.what == "message" {
-                let name = format!("commit {} message", &said.commit.to_string()[..12]);
+            if said.what != "author" {
+                let name = format!("commit {} {}", &said.commit.to_string()[..12], said.what);
                 let appearance = scope.appearance(at, name.into(), Place::Commit, said.secrets);
                 outcome.appearances.push(Appearance { object: Some(said.commit), text: Some(said.text), ..appearance });
             } else {
@@ -558,7 +574,7 @@ impl History {
             outcome.appearances.push(Appearance { object: Some(id), text: Some(person), ..appearance });
         }
         for (name, id, content) in &tips.tags {
-            for text in std::iter::once(object::message(content)).chain(object::people(content)) {
+            for text in object::texts(content) {
                 let secrets = secrets_of(text);
                 if !secrets.is_empty() {
                     let appearance = Appearance::new(format!("tag {name} message").into(), Place::Tag, secrets);
@@ -793,17 +809,22 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// What is said of a tree with more places than are followed.
+fn too_many(tree: Oid, most: usize) -> Gap {
+    let reason = format!("it has more than {most} places to look at: the others were left out");
+    Gap::new(GapKind::Size, tree.to_string(), reason)
+}
+
 /// Distinct gaps, sorted; of each kind only so many are named, and the others are counted.
 fn summarised(mut gaps: Vec<Gap>) -> Vec<Gap> {
     gaps.sort();
     gaps.dedup();
     let mut out: Vec<Gap> = Vec::new();
     let mut rest: BTreeMap<GapKind, usize> = BTreeMap::new();
-    for gap in gaps {
-        if out.iter().rev().take_while(|g| g.kind == gap.kind).count() < NAMED_GAPS {
-            out.push(gap);
-        } else {
-            *rest.entry(gap.kind).or_default() += 1;
+    for same in gaps.chunk_by(|a, b| a.kind == b.kind) {
+        out.extend_from_slice(&same[..same.len().min(NAMED_GAPS)]);
+        if same.len() > NAMED_GAPS {
+            rest.insert(same[0].kind, same.len() - NAMED_GAPS);
         }
     }
     out.extend(rest.into_iter().map(|(kind, n)| Gap::new(kind, "elsewhere", format!("{n} more like these"))));

@@ -1,12 +1,12 @@
 //! What the next commit would add: the index against HEAD, never the working tree.
 
-use std::{fs, io};
+use std::fs;
 
 use bstr::BString;
 use rayon::prelude::*;
 
 use super::{
-    Sink, Source, lfs,
+    Sink, Source, file, lfs,
     repository::{ObjectKind, ReadError, Repository, Staged},
 };
 use crate::{
@@ -74,25 +74,17 @@ impl<'a> Index<'a> {
     }
 
     fn large_object(&self, repo: &Repository, hash: &str, path: &BString) -> Result<Vec<u8>, Gap> {
-        let file = lfs::object(repo.common_dir(), hash);
-        if let Some(gap) = fs::metadata(&file).ok().and_then(|found| self.too_large(found.len(), path)) {
+        let object = lfs::object(repo.common_dir(), hash);
+        if let Some(gap) = fs::metadata(&object).ok().and_then(|found| self.too_large(found.len(), path)) {
             return Err(gap);
         }
-        fs::read(file).map_err(|e| lfs_gap(path.clone(), hash, &e))
+        file::read(&object).map_err(|e| lfs::gap(path.clone(), hash, &e))
     }
 
     fn too_large(&self, size: u64, path: &BString) -> Option<Gap> {
         let limit = self.max_size.filter(|limit| size > *limit)?;
         Some(Gap::new(GapKind::Size, path.clone(), format!("it is larger than {limit} bytes")))
     }
-}
-
-pub(super) fn lfs_gap(path: BString, hash: &str, error: &io::Error) -> Gap {
-    let reason = match error.kind() {
-        io::ErrorKind::NotFound => format!("only the Git LFS pointer to {hash} is here"),
-        _ => format!("the Git LFS object {hash} cannot be read: {error}"),
-    };
-    Gap::new(GapKind::Lfs, path, reason)
 }
 
 fn read_blob(repo: &Repository, oid: super::oid::Oid) -> Result<Vec<u8>, ReadError> {

@@ -1,8 +1,13 @@
 //! Git LFS: the pointer that stands in git instead of a large file, and the object it names.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
+
+use crate::gap::{Gap, GapKind};
 
 const FIRST_LINE: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 const LONGEST: usize = 1024;
@@ -30,9 +35,23 @@ pub(crate) fn pointer(bytes: &[u8]) -> Option<&str> {
     oid.filter(|_| size)
 }
 
+/// Whether these bytes are a pointer.
+pub(crate) fn is_pointer(bytes: &[u8]) -> bool {
+    pointer(bytes).is_some()
+}
+
 /// Where the object of this hash is kept, if a repository has it.
 pub(crate) fn object(common_dir: &Path, hash: &str) -> PathBuf {
     common_dir.join("lfs/objects").join(&hash[..2]).join(&hash[2..4]).join(hash)
+}
+
+/// The gap that an object which cannot be read makes at the place of its pointer.
+pub(crate) fn gap(place: BString, hash: &str, error: &io::Error) -> Gap {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => format!("only the Git LFS pointer to {hash} is here"),
+        _ => format!("the Git LFS object {hash} cannot be read: {error}"),
+    };
+    Gap::new(GapKind::Lfs, place, reason)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use self::{
     index_file::{Changes, IndexError, IndexFile, MODE_GITLINK, MODE_TREE},
     program::Program,
 };
+use super::file;
 pub use super::oid::Oid;
 use crate::{
     error::{Error, Result},
@@ -482,7 +483,7 @@ impl Repository {
 
     /// The commits whose parents were not fetched.
     pub fn shallow_boundary(&self) -> Vec<Oid> {
-        let list = fs::read(self.common_dir().join("shallow")).unwrap_or_default();
+        let list = file::read(self.common_dir().join("shallow")).unwrap_or_default();
         list.lines().filter_map(|line| Oid::from_hex(line.trim())).collect()
     }
 
@@ -534,7 +535,7 @@ impl Repository {
     pub fn head_branch(&self) -> Option<BString> {
         match &self.library {
             Some(_) => {
-                let head = fs::read(self.git_dir().join("HEAD")).ok()?;
+                let head = file::read(self.git_dir().join("HEAD")).ok()?;
                 Some(head.strip_prefix(b"ref:")?.trim().strip_prefix(b"refs/heads/")?.into())
             }
             None => self.program().head_branch(),
@@ -610,6 +611,12 @@ impl Repository {
     pub fn staged(&self) -> Result<(Vec<Staged>, Vec<Gap>)> {
         let head = self.head();
         let mut gaps = Vec::new();
+        if head.is_none() {
+            // No commit yet, or a HEAD that is damaged?
+            let branch = self.head_branch().map(|name| [b"refs/heads/", name.as_slice()].concat());
+            let names_it = |gap: &Gap| gap.place == "HEAD" || branch.as_ref().is_some_and(|name| gap.place == *name);
+            gaps.extend(self.refs().1.into_iter().filter(names_it));
+        }
         let tree = head.and_then(|head| {
             let tree = self.peel(head, ObjectKind::Tree);
             if tree.is_none() {
@@ -624,7 +631,7 @@ impl Repository {
         };
         let mut changes = match changes {
             Ok(changes) => changes,
-            Err(e @ IndexError::Corrupt(_)) => return Err(self.index_error(&e, "")),
+            Err(e @ (IndexError::Corrupt(_) | IndexError::Io(_))) => return Err(self.index_error(&e, "")),
             Err(e) => self.program().changes(tree).map_err(|why| self.index_error(&e, &why))?,
         };
         for (folder, oid, why) in std::mem::take(&mut changes.unread) {
@@ -657,6 +664,10 @@ impl Repository {
 
     /// The index, read by ourselves, unless the git program was asked for.
     fn native_index(&self) -> Result<IndexFile, IndexError> {
+        // git would wait for a pipe.
+        if fs::metadata(&self.layout.index).is_ok_and(|found| !found.is_file()) {
+            return Err(IndexError::Io(std::io::Error::other("it is no file")));
+        }
         if self.library.is_none() {
             return Err(IndexError::Unsupported("the git program is asked for everything".into()));
         }
@@ -682,7 +693,7 @@ impl Repository {
     pub fn tracked(&self) -> Result<Tracked> {
         match self.native_tracked() {
             Ok(tracked) => Ok(tracked),
-            Err(e @ IndexError::Corrupt(_)) => Err(self.index_error(&e, "")),
+            Err(e @ (IndexError::Corrupt(_) | IndexError::Io(_))) => Err(self.index_error(&e, "")),
             Err(e) => self.program().tracked().map_err(|why| self.index_error(&e, &why)),
         }
     }
@@ -906,9 +917,9 @@ fn with_alternates(mut dirs: Vec<PathBuf>) -> Vec<PathBuf> {
     dirs.retain(|dir| seen.insert(fs::canonicalize(dir).unwrap_or_else(|_| dir.clone())));
     let mut at = 0;
     while at < dirs.len() {
-        let list = fs::read(dirs[at].join("info/alternates")).unwrap_or_default();
+        let list = file::read(dirs[at].join("info/alternates")).unwrap_or_default();
         for line in list.lines().filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
-            let dir = dirs[at].join(line.to_path_lossy());
+            let dir = dirs[at].join(unquoted(line).to_path_lossy());
             if seen.insert(fs::canonicalize(&dir).unwrap_or_else(|_| dir.clone())) {
                 dirs.push(dir);
             }
@@ -916,6 +927,34 @@ fn with_alternates(mut dirs: Vec<PathBuf>) -> Vec<PathBuf> {
         at += 1;
     }
     dirs
+}
+
+/// A path that git may have put in quotes, with escapes as in C.
+fn unquoted(line: &[u8]) -> BString {
+    let Some(inside) = line.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else { return line.into() };
+    let (mut path, mut rest) = (BString::default(), inside);
+    while let Some((&byte, behind)) = rest.split_first() {
+        rest = behind;
+        if byte != b'\\' {
+            path.push(byte);
+            continue;
+        }
+        let octal = rest.get(..3).and_then(|digits| u8::from_str_radix(digits.to_str().ok()?, 8).ok());
+        let Some((&escape, behind)) = rest.split_first() else { return line.into() };
+        rest = if octal.is_some() { &rest[3..] } else { behind };
+        path.push(match (octal, escape) {
+            (Some(byte), _) => byte,
+            (None, b'a') => 7,
+            (None, b'b') => 8,
+            (None, b't') => b'\t',
+            (None, b'n') => b'\n',
+            (None, b'v') => 11,
+            (None, b'f') => 12,
+            (None, b'r') => b'\r',
+            (None, other) => other,
+        });
+    }
+    path
 }
 
 fn read_library(library: &git2::Repository, oid: Oid) -> Result<Object, ReadError> {

@@ -18,7 +18,7 @@ use std::{
     collections::{HashMap, HashSet},
     ffi::OsString,
     fs::{self, File, FileType, OpenOptions},
-    io::{self, Read},
+    io::{self, Read as _},
     ops::Range,
     path::{Path, PathBuf},
     sync::{
@@ -31,9 +31,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use self::rules::{Folder, Shared};
 use super::{
-    Sink, Source,
-    index::lfs_gap,
-    lfs,
+    Sink, Source, file, lfs,
     repository::{Environment, Repository, Tracked, bytes_of},
 };
 use crate::{
@@ -46,6 +44,8 @@ use crate::{
 const BATCH: usize = 64;
 /// A thread's buffer to begin with: most files fit.
 const BUFFER: usize = 256 << 10;
+/// Shorter names hold no secret.
+const LEAST_NAME: usize = 16;
 /// The largest buffer that a thread keeps.
 const LARGEST_KEPT: usize = 8 << 20;
 
@@ -334,6 +334,7 @@ impl<'a> Walk<'a> {
             path.extend_from_slice(&bytes_of(name.as_ref()));
             if kind.is_dir() {
                 if let Some(next) = self.next(&visit, inside, &mut path, &name) {
+                    self.name(&visit, &name);
                     scope.spawn(move |scope| self.folder(scope, next));
                 }
                 continue;
@@ -345,6 +346,7 @@ impl<'a> Walk<'a> {
                 inside.tree.tracked.find(inside.range.clone(), &path).is_some() || !folder.ignores(&path, false)
             });
             if is_wanted && !self.is_named(&visit.path, &name) {
+                self.name(&visit, &name);
                 files.push((name, kind));
             }
         }
@@ -357,6 +359,16 @@ impl<'a> Walk<'a> {
             let batch = files.split_off(files.len().saturating_sub(BATCH));
             let visit = Arc::clone(&visit);
             scope.spawn(move |_| self.files(&visit, &batch));
+        }
+    }
+
+    /// The name of a file or folder is a content, too.
+    fn name(&self, visit: &Visit, name: &OsString) {
+        let name = bytes_of(name.as_ref());
+        if name.len() >= LEAST_NAME {
+            let path = [visit.shown.as_slice(), &name].concat().into();
+            let origin = Origin { path, place: Place::FileName, blob: None };
+            self.sink.content(Content { origin: &origin, bytes: &name, before: None });
         }
     }
 
@@ -493,9 +505,15 @@ impl<'a> Walk<'a> {
     fn content(&self, file: File, shown: BString, common: Common<'_>) {
         let mut buffer = Buffer::take();
         let bytes = match buffer.read(file, self.max_size) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return self.too_large(shown),
-            Err(e) => return self.unreadable(shown, &e),
+            Ok(Read { bytes, is_steady }) => {
+                if !is_steady {
+                    let why = "it changed while it was read; what was read was scanned";
+                    self.sink.gap(Gap::new(GapKind::Changed, shown.clone(), why));
+                }
+                bytes
+            }
+            Err(ReadError::TooLarge) => return self.too_large(shown),
+            Err(ReadError::Io(e)) => return self.unreadable(shown, &e),
         };
         let Some(hash) = lfs::pointer(bytes) else { return self.push(shown, bytes) };
         self.saw_file.store(true, Ordering::Relaxed);
@@ -508,10 +526,10 @@ impl<'a> Walk<'a> {
         };
         let Some(object) = object else { return self.push(shown, bytes) };
         let mut large = Buffer::take();
-        match open(&object).and_then(|file| large.read(file, self.max_size)) {
-            Ok(Some(bytes)) => self.push(shown, bytes),
-            Ok(None) => self.too_large(shown),
-            Err(e) => self.sink.gap(lfs_gap(shown, hash, &e)),
+        match file::open(&object).map_err(ReadError::Io).and_then(|file| large.read(file, self.max_size)) {
+            Ok(Read { bytes, .. }) => self.push(shown, bytes),
+            Err(ReadError::TooLarge) => self.too_large(shown),
+            Err(ReadError::Io(e)) => self.sink.gap(lfs::gap(shown, hash, &e)),
         }
     }
 
@@ -560,6 +578,26 @@ thread_local! {
     static BUFFERS: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// What was read of a file.
+struct Read<'a> {
+    bytes: &'a [u8],
+    /// Whether the file stayed as it was meanwhile.
+    is_steady: bool,
+}
+
+/// Why a file was not read.
+enum ReadError {
+    /// It is longer than the limit.
+    TooLarge,
+    Io(io::Error),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        ReadError::Io(error)
+    }
+}
+
 impl Buffer {
     fn take() -> Buffer {
         let mut bytes = BUFFERS.take();
@@ -569,31 +607,44 @@ impl Buffer {
         Buffer(bytes)
     }
 
-    /// Reads a file to its end; `None` if it is longer than the limit.
-    fn read(&mut self, mut file: File, limit: Option<u64>) -> io::Result<Option<&[u8]>> {
-        let mut len = 0;
+    /// Reads a file to its end.
+    ///
+    /// What fits into the buffer to begin with is read in one go, and so in one state; of larger files is told
+    /// whether they stayed as they were.
+    fn read(&mut self, mut file: File, limit: Option<u64>) -> Result<Read<'_>, ReadError> {
+        let (mut len, mut before) = (0, None);
         loop {
             if len == self.0.len() {
                 // Larger than the buffer: now its size is worth asking for.
-                let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+                let found = file.metadata()?;
+                let size = usize::try_from(found.len()).unwrap_or(usize::MAX);
+                before.get_or_insert(found);
                 if limit.is_some_and(|limit| size as u64 > limit) {
-                    return Ok(None);
+                    return Err(ReadError::TooLarge);
                 }
                 let more = size.saturating_add(1).max(self.0.len().saturating_mul(2)).saturating_sub(self.0.len());
-                self.0.try_reserve_exact(more)?;
+                self.0.try_reserve_exact(more).map_err(io::Error::from)?;
                 self.0.resize(self.0.capacity(), 0);
             }
             match file.read(&mut self.0[len..]) {
                 Ok(0) => break,
                 Ok(n) => len += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+                Err(e) => return Err(e.into()),
             }
             if limit.is_some_and(|limit| len as u64 > limit) {
-                return Ok(None);
+                return Err(ReadError::TooLarge);
             }
         }
-        Ok(Some(&self.0[..len]))
+        let is_steady = match before {
+            // What the kernel makes up has no size.
+            Some(before) if before.len() > 0 => {
+                let after = file.metadata()?;
+                after.len() == len as u64 && before.len() == after.len() && before.modified()? == after.modified()?
+            }
+            _ => true,
+        };
+        Ok(Read { bytes: &self.0[..len], is_steady })
     }
 }
 

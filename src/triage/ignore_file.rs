@@ -69,7 +69,8 @@ impl IgnoreFile {
         let path = tidy(path);
         let path = path.strip_prefix(b"/").unwrap_or(path);
         // A path with a root of another kind (`C:\`) is outside of what patterns speak of.
-        let path = path.to_path_lossy();
+        // `.///x` would have a root once its `./` is gone.
+        let path: std::path::PathBuf = path.to_path_lossy().components().collect();
         if path.as_os_str().is_empty() || path.has_root() {
             return false;
         }

@@ -209,7 +209,7 @@ fn what_expands_without_end_is_left_and_said() {
 fn what_is_not_read_is_said_and_what_only_looks_like_it_is_searched() {
     let repo = Repo::new();
     repo.write("a.7z", b"7z\xbc\xaf\x27\x1c and so on");
-    repo.write("a.rar", b"Rar!\x1a\x07\x01 and so on");
+    repo.write("a.rar", [&b"Rar!\x1a\x07\x01 and so on\n"[..], &line()].concat());
     repo.write("encrypted.zip", {
         let mut whole = zip("a", 0, b"x");
         let central = whole.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
@@ -221,7 +221,7 @@ fn what_is_not_read_is_said_and_what_only_looks_like_it_is_searched() {
     text[257..262].copy_from_slice(b"ustar");
     repo.write("ustar.txt", [&text[..], b"\n", &line()].concat());
     let run = repo.keysift(["scan", "--format", "json"]).exits(1);
-    assert_eq!(places(&run), [("ustar.txt".to_owned(), 2)]);
+    assert_eq!(places(&run), [("a.rar".to_owned(), 2), ("ustar.txt".to_owned(), 2)]);
     let gaps: Vec<_> = gaps(&run).into_iter().map(|(_, place, _)| place).collect();
     assert_eq!(gaps, ["a.7z", "a.rar", "encrypted.zip!a"]);
 }
@@ -249,5 +249,153 @@ fn encoded_text_that_is_too_long_is_said() {
             if mode.contains(&"--history") { format!("blob {}", repo.oid("HEAD:long.txt")) } else { "long.txt".into() };
         assert_eq!((gaps.len(), gaps[0].0.as_str(), &gaps[0].1), (1, "decoding", &place), "{mode:?}: {gaps:?}");
         repo.keysift(mode.iter().chain(&["--allow-gaps", "decoding"])).exits(0);
+    }
+}
+
+#[test]
+fn a_zip_without_a_directory_is_searched_as_it_is_in_every_mode() {
+    let repo = Repo::new();
+    let whole = zip("a", 0, &line());
+    repo.stage("cut.zip", &whole[..whole.len() - 30]);
+    for mode in [&["scan", "--staged"][..], &["scan"], &["scan", "--history"]] {
+        if mode.contains(&"--history") {
+            repo.commit("cut");
+        }
+        let run = repo.keysift(mode.iter().chain(&["--format", "json"])).exits(1);
+        assert_eq!((places(&run), gaps(&run).len()), (vec![("cut.zip".to_owned(), 1)], 1), "{mode:?}");
+    }
+}
+
+#[test]
+fn what_an_archive_had_before_is_not_staged() {
+    let repo = Repo::new();
+    let other = format!("token = \"{}\"\n", github_token(2)).into_bytes();
+    let (old, none) = (line(), &b"nothing"[..]);
+    repo.put("a.tar", tar(&[("old", &old)]));
+    repo.put("plain.gz", gzip(&old));
+    repo.put("plain.cfg", &old);
+    repo.stage("a.tar", tar(&[("old", &old), ("none", none)]));
+    repo.stage("plain.gz", gzip(&[&old[..], none].concat()));
+    repo.stage("plain.cfg", gzip(&old));
+    repo.keysift(["scan", "--staged"]).exits(0);
+    repo.stage("a.tar", tar(&[("none", none), ("moved", &old), ("new", &other)]));
+    let run = repo.keysift(["scan", "--staged", "--format", "json"]).exits(1);
+    assert_eq!(places(&run), [("a.tar!new".to_owned(), 1)]);
+}
+
+/// A Debian package with these members behind its first one.
+fn deb(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = b"!<arch>\n".to_vec();
+    for (name, content) in [("debian-binary", &b"2.0\n"[..])].iter().chain(members) {
+        out.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).into_bytes());
+        out.extend_from_slice(content);
+        if !content.len().is_multiple_of(2) {
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+#[test]
+fn packages_and_streams_without_a_magic_number_are_read() {
+    let repo = Repo::new();
+    let secret = [b"first line\n", &line()[..]].concat();
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    zlib.write_all(&secret).unwrap();
+    let options = lzma_rust2::LzmaOptions::with_preset(1);
+    let mut lzma = lzma_rust2::LzmaWriter::new_use_header(Vec::new(), &options, None).unwrap();
+    lzma.write_all(&secret).unwrap();
+    repo.write(
+        "a.deb",
+        deb(&[("control.tar.gz", &gzip(&tar(&[]))), ("data.tar.xz", &xz(&tar(&[("etc/a", &secret)])))]),
+    );
+    repo.write("object", zlib.finish().unwrap());
+    repo.write("old.lzma", lzma.finish().unwrap());
+    // What only starts like them is text, and a library's archive is searched as it is.
+    repo.write("formula.txt", [b"x^2 + y^2\n", &line()[..]].concat());
+    repo.write("lib.a", [b"!<arch>\nobject.o/\n", &line()[..]].concat());
+    let run = repo.keysift(["scan", "--format", "json"]).exits(1);
+    let expected = ["a.deb!data.tar.xz!etc/a", "formula.txt", "lib.a", "object", "old.lzma"];
+    let lines = [2, 2, 3, 2, 2];
+    let expected: Vec<_> = expected.iter().zip(lines).map(|(name, line)| ((*name).to_owned(), line)).collect();
+    assert_eq!((places(&run), gaps(&run)), (expected, vec![]));
+}
+
+#[test]
+fn a_zip_behind_a_program_is_read() {
+    let repo = Repo::new();
+    let program = &b"#!/bin/sh\nexec java -jar $0\n"[..];
+    let inside = [b"\n", &line()[..]].concat();
+    let packed = zip("b", 8, &deflate(&inside));
+    // Its directory may know of what stands before it, or not.
+    let mut told = [program, &packed].concat();
+    let (end, shift) = (told.len() - 6, program.len() as u32);
+    let directory = u32::from_le_bytes(told[end..end + 4].try_into().unwrap());
+    told[end..end + 4].copy_from_slice(&(directory + shift).to_le_bytes());
+    let entry = (directory + shift + 42) as usize;
+    told[entry..entry + 4].copy_from_slice(&shift.to_le_bytes());
+    repo.write("told.sh", told);
+    repo.write("untold.sh", [program, &packed].concat());
+    repo.write("program.sh", [program, &line(), &zip("b", 0, b"none")].concat());
+    let run = repo.keysift(["scan", "--format", "json"]).exits(1);
+    let expected = [("program.sh", 3), ("told.sh!b", 2), ("untold.sh!b", 2)];
+    assert_eq!(places(&run), expected.map(|(place, line)| (place.to_owned(), line)));
+    assert_eq!(gaps(&run), []);
+}
+
+#[test]
+fn entries_that_the_directory_of_a_zip_does_not_name_are_said() {
+    let repo = Repo::new();
+    let hidden = zip("hidden", 8, &deflate(&line()));
+    let local = hidden.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    let mut seen = zip("seen", 0, b"nothing");
+    let (end, directory) = (seen.len() - 6, seen.len() - 22 - 46 - 4);
+    seen[end..end + 4].copy_from_slice(&((local + directory) as u32).to_le_bytes());
+    seen[directory + 42..directory + 46].copy_from_slice(&(local as u32).to_le_bytes());
+    repo.write("a.zip", [&hidden[..local], &seen].concat());
+    let run = repo.keysift(["scan", "--format", "json"]).exits(1);
+    assert_eq!(gaps(&run)[0].2, "it holds an entry that its directory does not name");
+}
+
+#[test]
+fn names_and_comments_of_archives_are_searched() {
+    let repo = Repo::new();
+    let token = github_token(1);
+    repo.write("a.tar", tar(&[("none", b"x"), (&token, b"x")]));
+    repo.write("a.zip", zip(&token, 0, b"x"));
+    let mut commented = zip("a", 0, b"x");
+    let len = commented.len();
+    commented[len - 2] = token.len() as u8;
+    repo.write("comment.zip", [&commented[..], token.as_bytes()].concat());
+    let run = repo.keysift(["scan", "--format", "json"]).exits(1);
+    let expected = [("a.tar", 2), ("a.zip", 1), ("comment.zip", 2)];
+    assert_eq!(places(&run), expected.map(|(place, line)| (place.to_owned(), line)));
+}
+
+#[test]
+fn behind_the_damage_of_a_tar_its_bytes_are_searched() {
+    let repo = Repo::new();
+    let mut damaged = tar(&[("a", b"none"), ("b", &line())]);
+    damaged[1024..1536].fill(1);
+    repo.write("a.tar", damaged);
+    let run = repo.keysift(["scan", "--format", "json"]).exits(1);
+    assert_eq!(places(&run).len(), 1);
+    assert_eq!(gaps(&run), [("archive".into(), "a.tar".into(), "it cannot be read to its end".into())]);
+}
+
+#[test]
+fn every_gap_is_listed_in_json_and_summarised_in_text() {
+    let repo = Repo::new();
+    for n in 0..250 {
+        repo.write(format!("{n}.7z"), [b"7z\xbc\xaf\x27\x1c", n.to_string().as_bytes()].concat());
+    }
+    repo.run("add .");
+    repo.commit("archives");
+    for mode in [&["scan"][..], &["scan", "--history"]] {
+        let run = repo.keysift(mode.iter().chain(&["--format", "json"])).exits(3);
+        assert_eq!(gaps(&run).len(), 250, "{mode:?}");
+        let run = repo.keysift(mode).exits(3);
+        assert!(run.out.contains("archive (250)") && run.out.contains("and 247 more"), "{mode:?}: {}", run.out);
+        assert!(run.out.lines().count() < 20);
     }
 }

@@ -153,18 +153,17 @@ fn the_cache_holds_no_secret_and_stays_out_of_the_repository() {
 fn a_damaged_cache_is_said_and_not_used() {
     let repo = everything();
     same(&repo, &[]);
-    let damages: [&dyn Fn(&mut Vec<u8>); 4] = [
-        &|file| *file.last_mut().unwrap() ^= 1,
-        &|file| file.truncate(file.len() / 2),
-        &|file| file.clear(),
-        &|file| file.push(b'x'),
-    ];
     for file in files(&repo) {
-        for damage in damages {
+        for damage in 0..4 {
             repo.commit("more");
             same(&repo, &[]);
             let mut content = fs::read(&file).unwrap();
-            damage(&mut content);
+            match damage {
+                0 => *content.last_mut().unwrap() ^= 1,
+                1 => content.truncate(content.len() / 2),
+                2 => content.clear(),
+                _ => content.push(b'x'),
+            }
             fs::write(&file, content).unwrap();
             if file.ends_with("contents") {
                 // As long as nothing is new nobody looks at it.
@@ -186,17 +185,25 @@ fn without_a_home_or_a_writable_place_nothing_is_remembered() {
         set(&mut command);
         Run::of(command, b"").exits(1)
     };
-    let homeless = scan(&|c| drop(c.env_remove("HOME").env_remove("XDG_CACHE_HOME")));
+    let homeless = scan(&|c| {
+        c.env_remove("HOME").env_remove("XDG_CACHE_HOME");
+    });
     assert!(homeless.out.contains("no cache is used: the home directory is not known"), "{homeless:#?}");
-    let inside = scan(&|c| drop(c.env("XDG_CACHE_HOME", repo.path().join(".cache"))));
+    let inside = scan(&|c| {
+        c.env("XDG_CACHE_HOME", repo.path().join(".cache"));
+    });
     assert!(inside.out.contains("is inside the repository"), "{inside:#?}");
     assert!(!repo.path().join(".cache").exists());
     let file = repo.world.path("home/file");
     fs::write(&file, "").unwrap();
-    let blocked = scan(&|c| drop(c.env("XDG_CACHE_HOME", &file)));
+    let blocked = scan(&|c| {
+        c.env("XDG_CACHE_HOME", &file);
+    });
     assert!(blocked.out.contains("cannot be"), "{blocked:#?}");
     // Who names a place for it gets it.
-    scan(&|c| drop(c.arg("--cache").arg(repo.world.path("elsewhere"))));
+    scan(&|c| {
+        c.arg("--cache").arg(repo.world.path("elsewhere"));
+    });
     assert!(repo.world.path("elsewhere/history").is_dir());
 }
 

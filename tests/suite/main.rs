@@ -10,6 +10,8 @@ mod cli;
 mod common;
 mod config;
 mod delta;
+mod hidden;
+mod history;
 mod large;
 mod layering;
 mod limits;

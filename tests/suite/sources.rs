@@ -7,7 +7,7 @@ use std::{
     io::Read,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use keysift::{
@@ -23,7 +23,7 @@ use keysift::{
     },
 };
 
-use crate::common::{Repo, Run, World};
+use crate::common::{Repo, Run, World, github_token};
 
 const BOTH: [Backend; 2] = [Backend::Auto, Backend::Program];
 
@@ -1098,4 +1098,80 @@ fn stdin_is_one_content() {
         }
     }
     assert!(Stdin::new(Broken, "x").for_each(&Seen::default()).is_err());
+}
+
+#[test]
+fn lfs_pointers_in_history_stand_for_their_objects() {
+    let repo = Repo::new();
+    let (here, absent) = ("ab".repeat(32), "cd".repeat(32));
+    let store = repo.dot_git("lfs/objects/ab/ab");
+    fs::create_dir_all(&store).unwrap();
+    fs::write(store.join(&here), format!("\ntoken = \"{}\"\n", github_token(1))).unwrap();
+    repo.put("a.bin", lfs_pointer(&here));
+    // As a delta, too.
+    repo.put("a.bin", lfs_pointer(&absent));
+    let blob = repo.oid("HEAD:a.bin");
+    for _ in 0..2 {
+        let run = repo.keysift(["scan", "--history", "--format", "json"]).exits(1);
+        let report = run.json();
+        let place = &report["findings"][0]["locations"][0];
+        assert_eq!((place["path"].as_str(), place["start_line"].as_u64()), (Some("a.bin"), Some(2)));
+        let gap = &report["scan"]["gaps"][0];
+        assert_eq!((gap["kind"].as_str(), gap["place"].as_str()), (Some("lfs"), Some(&*format!("blob {blob}"))));
+        repo.run("repack -adfq");
+    }
+    repo.keysift(["scan", "--history", "HEAD~1..HEAD"]).exits(3);
+}
+
+#[test]
+fn worktree_names_are_searched() {
+    let repo = Repo::new();
+    let token = github_token(1);
+    repo.write(format!("{token}.txt"), "x");
+    repo.write(format!("conf-{}/{}", github_token(2), "a.txt"), "");
+    let run = repo.keysift(["scan", "--format", "json"]).exits(1);
+    let report = run.json();
+    let mut places: Vec<_> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|f| f["locations"].as_array().unwrap())
+        .map(|l| l["path"].as_str().unwrap().to_owned())
+        .collect();
+    places.sort();
+    assert_eq!(places.len(), 2, "{report:#}");
+}
+
+#[test]
+fn alternates_in_quotes() {
+    let lender = Repo::new();
+    lender.put("a", "lent\n");
+    let odd = lender.world.path("odd\tname");
+    fs::rename(lender.path(), &odd).unwrap();
+    let lender = lender.at(&odd);
+    let borrower = Repo::in_world(Arc::clone(&lender.world), "borrower", &[]);
+    let objects = lender.dot_git("objects").display().to_string().replace('\t', "\\011");
+    fs::create_dir_all(borrower.dot_git("objects/info")).unwrap();
+    fs::write(borrower.dot_git("objects/info/alternates"), format!("\"{objects}\"\n")).unwrap();
+    borrower.git(["update-ref", "refs/heads/main", &lender.oid("HEAD")]);
+    borrower.keysift(["scan", "--history"]).exits(0);
+}
+
+#[test]
+fn staged_beside_a_head_that_names_nothing_is_said() {
+    let repo = Repo::new();
+    fs::write(repo.dot_git("HEAD"), "garbage\n").unwrap();
+    let status = repo.keysift(["scan", "--staged"]).status;
+    assert!([2, 3].contains(&status), "{status}");
+    fs::write(repo.dot_git("HEAD"), "ref: refs/heads/main\n").unwrap();
+    repo.keysift(["scan", "--staged"]).exits(0);
+    if std::env::var_os("KEYSIFT_GIT_BACKEND").is_some() {
+        // To git an empty ref is none.
+        return;
+    }
+    fs::write(repo.dot_git("refs/heads/main"), "").unwrap();
+    let status = repo.keysift(["scan", "--staged"]).status;
+    assert!([2, 3].contains(&status), "{status}");
+    fs::remove_file(repo.dot_git("refs/heads/main")).unwrap();
+    repo.keysift(["scan", "--staged"]).exits(0);
 }

@@ -166,3 +166,54 @@ fn a_tree_of_which_nothing_is_left_is_not_clean() {
     repo.write(".keysiftignore", "/*\n!/app.cfg\n");
     repo.keysift(["scan"]).exits(1);
 }
+
+fn make_pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn pipes_in_the_place_of_files_are_not_waited_for() {
+    let repo = repo_with_secret();
+    let modes = [&["scan"][..], &["scan", "--staged"], &["scan", "--history"]];
+    for (name, statuses) in [
+        (".keysiftignore", [2, 2, 2]),
+        (".keysift-baseline", [2, 2, 2]),
+        (".git/refs/heads/pipe", [1, 0, 1]),
+        (".git/index", [2, 2, 1]),
+    ] {
+        let path = repo.path().join(name);
+        let kept = fs::read(&path).ok();
+        let _ = fs::remove_file(&path);
+        make_pipe(&path);
+        let seen = modes.map(|mode| repo.keysift(mode).status);
+        fs::remove_file(&path).unwrap();
+        if let Some(kept) = kept {
+            fs::write(&path, kept).unwrap();
+        }
+        assert_eq!(seen, statuses, "{name}");
+    }
+}
+
+#[test]
+fn a_large_file_that_changes_while_it_is_read_is_said() {
+    let repo = Repo::new();
+    let path = repo.write("large.log", vec![b'x'; 64 << 20]);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let said = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            use std::io::Write;
+            let mut log = File::options().append(true).open(&path).unwrap();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                log.write_all(b"one more line\n").unwrap();
+            }
+        });
+        let said = (0..20).any(|_| {
+            let run = repo.keysift(["scan", "--format", "json"]);
+            run.status == 3 && run.json()["scan"]["gaps"][0]["kind"] == "changed"
+        });
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        said
+    });
+    assert!(said);
+    repo.keysift(["scan"]).exits(0);
+}

@@ -644,6 +644,7 @@ fn what_is_wrong_with_a_baseline_is_said_with_its_line() {
         (format!("{salt}rule {digest} \"a.txt\n"), "quote is not closed"),
         (format!("{salt}rule {digest} \"a\\q\"\n"), "escape"),
         (format!("rule {digest} a.txt\n"), "no salt that starts with abababab"),
+        (format!("salt {} 1\n", "00".repeat(16)), "not random"),
         ("salt abc 10\n".to_owned(), "32 hex digits"),
         (format!("salt {} 999999999\n", "ab".repeat(16)), "rounds"),
         (format!("{salt}<<<<<<< HEAD\n"), "merge=union"),
@@ -865,5 +866,15 @@ proptest! {
         let _ = baseline.import(line.as_bytes(), "p", resolver, &Note::default());
         let _ = IgnoreFile::parse([("p", line.as_str())]).map(|f| f.covers(text.as_bstr()));
         let _ = inline::find("r", &text, line.as_bytes(), &text);
+    }
+}
+
+#[test]
+fn odd_paths_do_not_upset_the_ignore_file() {
+    let repo = crate::common::Repo::new();
+    repo.write(".keysiftignore", "/vendor/\n");
+    for name in [".///r", "/.///r", "././/vendor", "..//x"] {
+        let run = repo.keysift(["scan", "--stdin", "--stdin-path", name]);
+        assert_eq!(run.status, 0, "{name}: {run:?}");
     }
 }

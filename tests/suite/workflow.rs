@@ -597,3 +597,13 @@ fn text_says_how_to_drop_a_secret_from_the_last_commits() {
     let run = repo.keysift(["scan", "--history"]).exits(1);
     assert!(run.out.contains("git filter-repo") && !run.out.contains("git rebase"), "{}", run.out);
 }
+
+#[test]
+fn a_policy_is_from_a_revision_that_there_is() {
+    let repo = Repo::new();
+    let run = repo.keysift(["scan", "--policy-from", "no-such-branch"]).exits(2);
+    assert!(run.err.contains("no-such-branch"), "{run:?}");
+    // A first push comes from nothing.
+    repo.keysift(["scan", "--policy-from", &"0".repeat(40)]).exits(0);
+    repo.keysift(["scan", "--policy-from", "HEAD"]).exits(0);
+}

@@ -11,6 +11,10 @@ pub(super) enum Codec {
     Deflate,
     /// RFC 1952; any number of members.
     Gzip,
+    /// RFC 1950, as git keeps single objects.
+    Zlib,
+    /// The format of `.lzma` files.
+    Lzma,
     /// Any number of streams.
     Bzip2,
     /// Any number of streams.
@@ -29,6 +33,11 @@ pub(super) fn read(codec: Codec, compressed: &[u8], limit: usize, out: &mut Vec<
     let mut rest = compressed;
     match codec {
         Codec::Deflate => take(flate2::bufread::DeflateDecoder::new(rest), limit, out),
+        Codec::Zlib => take(flate2::bufread::ZlibDecoder::new(rest), limit, out),
+        Codec::Lzma => {
+            let reader = lzma_rust2::LzmaReader::new_mem_limit(rest, (WINDOW >> 10) as u32, None);
+            take(reader.map_err(|e| format!("it does not decompress: {e}"))?, limit, out)
+        }
         Codec::Gzip => take(flate2::bufread::MultiGzDecoder::new(rest), limit, out),
         Codec::Bzip2 => take(bzip2::bufread::MultiBzDecoder::new(rest), limit, out),
         Codec::Xz => {
@@ -47,6 +56,26 @@ pub(super) fn read(codec: Codec, compressed: &[u8], limit: usize, out: &mut Vec<
             }
             Ok(())
         }
+    }
+}
+
+/// How many bytes a stream must give before it counts as one that is damaged, and not as something else.
+const PROOF: usize = 256;
+
+/// Whether this is a stream of zlib: its two bytes of header prove nothing.
+pub(super) fn is_zlib(content: &[u8]) -> bool {
+    let mut start = Vec::new();
+    read(Codec::Zlib, content, PROOF, &mut start).is_ok() || start.len() >= PROOF
+}
+
+/// Whether this is an `.lzma` file, which has no magic number: what `lzma` and `xz` write in its header.
+pub(super) fn is_lzma(content: &[u8]) -> bool {
+    let Some((head, _)) = content.split_first_chunk::<13>() else { return false };
+    let window = u32::from_le_bytes([head[1], head[2], head[3], head[4]]);
+    let size = u64::from_le_bytes([head[5], head[6], head[7], head[8], head[9], head[10], head[11], head[12]]);
+    window >= 1 << 16 && window.count_ones() <= 2 && (size == u64::MAX || size < 1 << 38) && {
+        let mut start = Vec::new();
+        read(Codec::Lzma, content, PROOF, &mut start).is_ok() || start.len() >= PROOF
     }
 }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use bstr::BString;
 
+use super::{Member, Members};
+
 /// The length of a header.
 const BLOCK: usize = 512;
 /// Where a header has its checksum: the sum of its bytes, these taken for spaces.
@@ -22,46 +24,40 @@ pub(super) fn is_tar(content: &[u8]) -> bool {
     stated == others.map(|b| u32::from(*b)).sum::<u32>() + 8 * u32::from(b' ')
 }
 
-/// A file in a tar.
-pub(super) struct Member<'a> {
-    pub(super) name: BString,
-    pub(super) content: Cow<'a, [u8]>,
-}
-
-/// Each member that has one; of a link its target. After an error there is nothing more.
-pub(super) fn members(content: &[u8]) -> Vec<Result<Member<'_>, String>> {
+/// Each member that has a content; of a link its target.
+pub(super) fn members(content: &[u8]) -> Members<'_> {
     let mut archive = tar::Archive::new(content);
     // Archives that were put one behind the other.
     archive.set_ignore_zeros(true);
-    let mut members = Vec::new();
-    let entries = match archive.entries() {
-        Ok(entries) => entries,
-        Err(e) => return vec![Err(e.to_string())],
-    };
+    let mut members = Members { read: Vec::new(), damage: None };
+    let Ok(entries) = archive.entries() else { return members };
+    // Where the member that was read last ends.
+    let mut end = 0;
     for entry in entries {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(e) => {
-                members.push(Err(format!("it cannot be read to its end: {e}")));
-                break;
-            }
+        let Ok(entry) = entry else {
+            members.damage = Some(("it cannot be read to its end", content.get(end..).unwrap_or_default()));
+            break;
         };
         let kind = entry.header().entry_type();
         let name: BString = entry.path_bytes().into_owned().into();
+        let start = usize::try_from(entry.raw_file_position()).unwrap_or(usize::MAX);
+        end = start;
         if kind.is_dir() {
+            members.read.push(Member { name, content: Cow::default() });
             continue;
         }
         if let Some(target) = entry.link_name_bytes().filter(|_| kind.is_symlink() || kind.is_hard_link()) {
-            members.push(Ok(Member { name, content: target.into_owned().into() }));
+            members.read.push(Member { name, content: target.into_owned().into() });
             continue;
         }
         // Of a sparse file what is there, without its holes.
         let size = if kind.is_gnu_sparse() { entry.header().entry_size().unwrap_or(0) } else { entry.size() };
-        let rest = usize::try_from(entry.raw_file_position()).ok().and_then(|at| content.get(at..)).unwrap_or_default();
+        let rest = content.get(start..).unwrap_or_default();
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        members.push(Ok(Member { name, content: rest[..size.min(rest.len())].into() }));
+        members.read.push(Member { name, content: rest[..size.min(rest.len())].into() });
+        end = start.saturating_add(size);
         if size > rest.len() {
-            members.push(Err("it is cut off".into()));
+            members.damage = Some(("it is cut off", &[]));
             break;
         }
     }

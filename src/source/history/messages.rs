@@ -20,7 +20,7 @@ use crate::{content::Copied, source::oid::Oid};
 pub struct Said {
     /// The commit.
     pub commit: Oid,
-    /// `message` or `author`.
+    /// `message`, `header` or `author`.
     pub what: &'static str,
     /// The text.
     pub text: Vec<u8>,
@@ -84,6 +84,13 @@ impl Messages {
         let Verdict { secrets, mut is_clean } = Verdict::on(inspector, message);
         if !secrets.is_empty() {
             heard.said.push(Said { commit, what: "message", text: message.to_vec(), secrets });
+        }
+        for header in object::extra_headers(content) {
+            let verdict = Verdict::on(inspector, header);
+            is_clean &= verdict.is_clean;
+            if !verdict.secrets.is_empty() {
+                heard.said.push(Said { commit, what: "header", text: header.to_vec(), secrets: verdict.secrets });
+            }
         }
         for person in object::people(content) {
             let verdict = match heard.people.get(person) {

@@ -108,9 +108,39 @@ pub fn people(object: &[u8]) -> impl Iterator<Item = &[u8]> {
         .map(|(_, value)| value.rfind_byte(b'>').map_or(value, |end| &value[..=end]))
 }
 
-/// What people wrote into a commit or tag: the message, and themselves.
+/// What people wrote into a commit or tag: the message, themselves, and headers of their own.
 pub fn texts(object: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::once(message(object)).chain(people(object))
+    std::iter::once(message(object)).chain(people(object)).chain(extra_headers(object))
+}
+
+/// The headers that git does not write into every commit or tag, with their continuations; signatures left out.
+pub fn extra_headers(object: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const USUAL: [&[u8]; 11] = [
+        b"tree",
+        b"parent",
+        b"author",
+        b"committer",
+        b"encoding",
+        b"gpgsig",
+        b"gpgsig-sha256",
+        b"object",
+        b"type",
+        b"tag",
+        b"tagger",
+    ];
+    let mut rest = &object[..object.find(b"\n\n").unwrap_or(object.len())];
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let end = rest.find_iter("\n").find(|at| rest.get(at + 1) != Some(&b' ')).unwrap_or(rest.len());
+            let header = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            let key = header.split(|b| *b == b' ').next().unwrap_or_default();
+            if !USUAL.contains(&key) {
+                return Some(header);
+            }
+        }
+        None
+    })
 }
 
 /// The author of a commit, or the tagger of a tag.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     gap::{Gap, GapKind},
-    source::oid::Oid,
+    source::{file, oid::Oid},
 };
 
 /// What is inflated of a loose object to see its header, in bytes.
@@ -294,7 +294,7 @@ fn loose_objects(dir: &Path, width: usize, gaps: &mut Vec<Gap>) -> Vec<(Oid, Pat
 
 /// A loose object that is a blob too large to be held.
 fn large_loose(path: &Path) -> Option<Box<dyn Read>> {
-    let file = fs::File::open(path).ok()?;
+    let file = file::open(path).ok()?;
     // Most are settled by the size of the file: it cannot grow by more than deflate allows.
     if file.metadata().ok()?.len() < pieces::LARGE / pack::RATIO {
         return None;
@@ -308,7 +308,7 @@ fn large_loose(path: &Path) -> Option<Box<dyn Read>> {
 
 /// Reads a loose object: zlib over `kind size\0content`.
 fn read_loose(path: &Path) -> Result<(Kind, Vec<u8>), String> {
-    let deflated = fs::read(path).map_err(|e| e.to_string())?;
+    let deflated = file::read(path).map_err(|e| e.to_string())?;
     let mut inflater = Decompressor::new();
     let mut room = (deflated.len() * 4).max(4096);
     let mut out = vec![0; room];

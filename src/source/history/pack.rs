@@ -4,7 +4,6 @@
 //! and delta instruction is checked: the bytes are foreign.
 
 use std::{
-    fs::File,
     io::{self, Read},
     path::Path,
 };
@@ -14,7 +13,10 @@ use memmap2::Mmap;
 use rayon::prelude::*;
 
 use super::object::Kind;
-use crate::{content::Copied, source::oid::Oid};
+use crate::{
+    content::Copied,
+    source::{file, oid::Oid},
+};
 
 /// No base, no entry.
 pub const NONE: u32 = u32::MAX;
@@ -387,7 +389,7 @@ fn size_header(data: &[u8], start: usize) -> Option<(u8, u64, usize)> {
 /// Maps a file; an empty one too.
 #[allow(unsafe_code)]
 fn map(path: &Path) -> io::Result<Mmap> {
-    let file = File::open(path)?;
+    let file = file::open(path)?;
     // SAFETY: git never changes a pack or its index in place; it writes new files and unlinks old ones,
     // and an unlinked file stays readable through its map. Whoever truncates one under us can already
     // make every git command on this repository fail in the same way.

@@ -91,11 +91,12 @@ impl<'a> Reduced<'a> {
         self.known[tree as usize]
     }
 
-    /// What `tree` has and none of `parents` has at the same path; all are reductions.
-    pub fn introduced(&self, tree: u32, parents: &[u32]) -> Vec<Introduced> {
+    /// What `tree` has and none of `parents` has at the same path; all are reductions. At most so many places:
+    /// a few trees that name one another can make more paths than there is memory.
+    pub fn introduced(&self, tree: u32, parents: &[u32], most: usize) -> Vec<Introduced> {
         let mut found = Vec::new();
         let mut todo = vec![(tree, parents.to_vec(), BString::default())];
-        while let Some((tree, parents, path)) = todo.pop() {
+        while let Some((tree, parents, path)) = todo.pop().filter(|_| found.len() < most) {
             if parents.contains(&tree) {
                 continue;
             }

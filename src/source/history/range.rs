@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bstr::BString;
 
-use super::{Appearance, History, Inspector, Outcome, Scope, object, objects::Absent};
+use super::{Appearance, History, Inspector, Outcome, Scope, object, objects::Absent, too_many};
 use crate::{
     content::Place,
     gap::{Gap, GapKind},
     source::oid::Oid,
 };
+
+/// How many folders of a commit are compared.
+const MOST_FOLDERS: usize = 1_000_000;
 
 /// A file that a commit has and none of its parents has like this.
 #[derive(Debug)]
@@ -123,8 +126,15 @@ fn changes(
     submodules: &mut BTreeSet<BString>,
 ) -> Changes {
     let mut changes = Changes::default();
+    let root = tree;
     let mut todo = vec![(BString::default(), Some(tree), parents)];
+    let mut folders = 0;
     while let Some((path, tree, parents)) = todo.pop() {
+        folders += 1;
+        if folders > MOST_FOLDERS {
+            gaps.push(too_many(root, MOST_FOLDERS));
+            break;
+        }
         if tree.is_some_and(|t| parents.contains(&t)) {
             continue;
         }

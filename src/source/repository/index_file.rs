@@ -6,13 +6,13 @@
 //! The checksum at its end is not verified; git does not do so either, and it would cost more than
 //! everything else here.
 
-use std::{cmp::Ordering, fs::File, io, path::Path};
+use std::{cmp::Ordering, io, path::Path};
 
 use bstr::{BString, ByteSlice};
 use memmap2::Mmap;
 
 use super::{ReadError, TreeEntry};
-use crate::source::oid::Oid;
+use crate::source::{file, oid::Oid};
 
 /// No byte of an index can stand for more than this many bytes of paths: in version 4 an entry of 64 bytes may
 /// repeat the path before it, and no path is longer than the operating system takes.
@@ -191,7 +191,7 @@ impl CacheNode {
 /// Maps a file; nothing if it is empty.
 #[allow(unsafe_code)]
 fn map(path: &Path) -> io::Result<Option<Mmap>> {
-    let file = File::open(path)?;
+    let file = file::open(path)?;
     if file.metadata()?.len() == 0 {
         return Ok(None);
     }

@@ -12,6 +12,7 @@ use super::{Oid, Repository, bytes_of, from_git2, to_git2};
 use crate::{
     error::{Error, Result},
     gap::{Gap, GapKind},
+    source::file,
 };
 
 /// What names a commit while an operation is under way. `ORIG_HEAD` and `FETCH_HEAD` are not among
@@ -99,7 +100,7 @@ impl Repository {
     fn refs_from_files(&self, gaps: &mut Vec<Gap>) -> Vec<Ref> {
         let common = self.common_dir();
         let mut values = BTreeMap::new();
-        for line in fs::read(common.join("packed-refs")).unwrap_or_default().lines() {
+        for line in file::read(common.join("packed-refs")).unwrap_or_default().lines() {
             // `#` begins the header, `^` the object that the tag above it leads to.
             if let Some((oid, name)) = line.split_once_str(" ").filter(|_| !line.starts_with(b"#")) {
                 let value =
@@ -135,7 +136,7 @@ impl Repository {
                 Value::Other(_) => {}
             }
         }
-        let stash = fs::read(common.join("logs/refs/stash")).unwrap_or_default();
+        let stash = file::read(common.join("logs/refs/stash")).unwrap_or_default();
         let entries = stash.lines().rev().filter_map(|line| Oid::from_hex(line.split_str(" ").nth(1)?));
         refs.extend(
             entries.filter(|oid| !oid.is_zero()).enumerate().map(|(n, target)| Ref { name: stash_name(n), target }),
@@ -261,7 +262,7 @@ fn read_folder(base: &Path, prefix: &str, top: &str, values: &mut BTreeMap<BStri
                     left.push((path, name));
                 }
             } else if !name.ends_with(b".lock") {
-                let value = match fs::read(&path) {
+                let value = match file::read(&path) {
                     Ok(content) => Value::parse(&content),
                     Err(e) if e.kind() == io::ErrorKind::NotFound && !path.is_symlink() => continue,
                     Err(_) => Value::Broken("its file cannot be read"),
@@ -275,7 +276,7 @@ fn read_folder(base: &Path, prefix: &str, top: &str, values: &mut BTreeMap<BStri
 /// Reads HEAD and what is like it.
 fn read_heads(dir: &Path, prefix: &str, values: &mut BTreeMap<BString, Value>) {
     for name in ["HEAD"].iter().chain(&PSEUDO_REFS) {
-        let Ok(content) = fs::read(dir.join(name)) else { continue };
+        let Ok(content) = file::read(dir.join(name)) else { continue };
         // MERGE_HEAD of an octopus merge has several lines.
         for (n, line) in content.lines().enumerate() {
             let suffix = if n == 0 { String::new() } else { format!("@{n}") };

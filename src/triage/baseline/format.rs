@@ -251,7 +251,9 @@ fn salt(text: &[u8]) -> std::result::Result<Salt, String> {
     let rounds = rounds.ok_or_else(|| format!("behind a salt stand its rounds, 1 to {MOST_ROUNDS}"))?;
     match words.next() {
         Some(more) => Err(format!("`{more}` is too much behind a salt")),
-        None => Ok(Salt::new(bytes, rounds)),
+        None => Some(Salt::new(bytes, rounds))
+            .filter(|salt| !salt.is_transient())
+            .ok_or_else(|| "this salt is not random; `keysift baseline create` makes one that is".to_owned()),
     }
 }
 

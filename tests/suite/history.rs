@@ -1,0 +1,63 @@
+//! What git's own commands do not make, but a history may have all the same.
+
+use std::{fs, process::Command};
+
+use crate::common::{Repo, Run, github_token};
+
+fn line(seed: u64) -> String {
+    format!("token = \"{}\"\n", github_token(seed))
+}
+
+/// git with something on standard input; what it says.
+fn git(repo: &Repo, args: &[&str], input: &str) -> String {
+    let mut git: Command = repo.world.git_command(repo.path());
+    git.args(args);
+    Run::of(git, input.as_bytes()).exits(0).out.trim().to_owned()
+}
+
+#[test]
+fn a_tree_of_trees_that_name_themselves_ends() {
+    let repo = Repo::new();
+    let blob = git(&repo, &["hash-object", "-w", "--stdin"], &line(1));
+    let mut tree = git(&repo, &["mktree"], &format!("100644 blob {blob}\tf\n"));
+    for _ in 0..40 {
+        tree = git(&repo, &["mktree"], &format!("040000 tree {tree}\ta\n040000 tree {tree}\tb\n"));
+    }
+    let commit = git(&repo, &["commit-tree", "-p", "HEAD", "-m", "bomb", &tree], "");
+    repo.git(["update-ref", "refs/heads/bomb", &commit]);
+    let run = repo.keysift(["scan", "--history", "--format=json"]).exits(1);
+    assert!(run.out.contains("places to look at"), "what was left out is said");
+}
+
+#[test]
+fn a_ref_may_name_a_tree() {
+    let repo = Repo::new();
+    let blob = git(&repo, &["hash-object", "-w", "--stdin"], &line(2));
+    let tree = git(&repo, &["mktree"], &format!("100644 blob {blob}\tin.env\n"));
+    repo.git(["tag", "of-a-tree", &tree]);
+    let run = repo.keysift(["scan", "--history"]).exits(1);
+    assert!(run.out.contains("in.env:1:10"), "{run:#?}");
+}
+
+#[test]
+fn headers_of_a_commit_are_looked_at() {
+    let repo = Repo::new();
+    let commit =
+        repo.run("cat-file commit HEAD").replacen("\n\n", &format!("\nnote first\n {}\n\n", line(3).trim()), 1);
+    let commit = git(&repo, &["hash-object", "-t", "commit", "-w", "--stdin"], &commit);
+    repo.git(["update-ref", "refs/heads/odd", &commit]);
+    let run = repo.keysift(["scan", "--history"]).exits(1);
+    assert!(run.out.contains(&format!("commit {} header:2:11", &commit[..12])), "{run:#?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_an_object_is_not_waited_for() {
+    let repo = Repo::new();
+    repo.put("a", "more\n");
+    let path = repo.loose(&repo.oid("HEAD:a"));
+    fs::remove_file(&path).unwrap();
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let run = repo.keysift(["scan", "--history"]).exits(3);
+    assert!(run.out.contains("it is a pipe"), "{run:#?}");
+}
