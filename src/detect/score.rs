@@ -140,7 +140,9 @@ impl Features {
         // What stands between a user and a host is a password, weak as it may be.
         let dummy_word = value(Feature::ValueDummyWhole) > 0.0 || value(Feature::ValueDummy) >= 0.9;
         let letters_only = value(Feature::ValueDigits) + value(Feature::ValueSymbols) == 0.0;
-        let in_url = value(Feature::SyntaxKind) == URL_SYNTAX && !(dummy_word && letters_only);
+        let in_url = value(Feature::SyntaxKind) == URL_SYNTAX
+            && value(Feature::ValueLength) >= SHORTEST_IN_URL
+            && !(dummy_word && letters_only);
         // A UUID is an identifier where the name says no more than "key".
         const SECRET: [Feature; 7] = [
             Feature::NamePassword,
@@ -229,8 +231,10 @@ pub const LOW: f32 = -2.0;
 
 /// [`Feature::SyntaxKind`] of [`Syntax::Url`].
 const URL_SYNTAX: f32 = 12.0;
-/// What a URL's password gets for its place.
+/// What a URL's password gets for its place…
 const IN_URL: f32 = 3.0;
+/// …if it has so many bytes: `u:word@host` is an example.
+const SHORTEST_IN_URL: f32 = 5.0;
 
 // ---- the name ---------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 //! What git's own commands do not make, but a history may have all the same.
 
-use std::{fs, process::Command};
+use std::{fs, io::Write, process::Command};
 
 use crate::common::{Repo, Run, github_token};
 
@@ -27,6 +27,28 @@ fn a_tree_of_trees_that_name_themselves_ends() {
     repo.git(["update-ref", "refs/heads/bomb", &commit]);
     let run = repo.keysift(["scan", "--history", "--format=json"]).exits(1);
     assert!(run.out.contains("places to look at"), "what was left out is said");
+}
+
+#[test]
+fn a_tree_inside_of_itself_ends() {
+    let repo = Repo::new();
+    // No tree has its own hash in it, but a file may lie about its name.
+    let id = "ab".repeat(20);
+    let mut object = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    object.write_all(b"tree 28\x0040000 a\0").unwrap();
+    object.write_all(&[0xab; 20]).unwrap();
+    fs::create_dir_all(repo.dot_git("objects/ab")).unwrap();
+    fs::write(repo.dot_git("objects/ab").join(&id[2..]), object.finish().unwrap()).unwrap();
+    fs::write(repo.dot_git("refs/tags/odd"), format!("{id}\n")).unwrap();
+    repo.keysift(["scan", "--history"]).exits(0);
+    let head = repo.oid("HEAD");
+    let commit = repo.run("cat-file commit HEAD").replacen(&repo.oid("HEAD^{tree}"), &id, 1);
+    let commit = commit.replacen("author", &format!("parent {head}\nauthor"), 1);
+    let commit = git(&repo, &["hash-object", "--literally", "-t", "commit", "-w", "--stdin"], &commit);
+    fs::write(repo.dot_git("refs/heads/curious"), format!("{commit}\n")).unwrap();
+    repo.keysift(["scan", "--history"]).exits(0);
+    let run = repo.keysift(["scan", "--history", "main..curious"]).exits(3);
+    assert!(run.out.contains("places to look at"), "{run:#?}");
 }
 
 #[test]

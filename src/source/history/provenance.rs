@@ -14,6 +14,8 @@ use super::trees::{Graph, Leaf};
 pub const EMPTY: u32 = 0;
 /// No reduction yet.
 const UNKNOWN: u32 = u32::MAX;
+/// It is being reduced.
+const OPEN: u32 = u32::MAX - 1;
 
 /// What a name in a reduced tree stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,27 +56,27 @@ impl<'a> Reduced<'a> {
         }
     }
 
-    /// The number of a tree's reduction.
+    /// The number of a tree's reduction. A tree that is inside of itself, as only lies about ids can have it, is
+    /// empty there.
     pub fn reduce(&mut self, tree: u32) -> u32 {
         let mut todo = vec![tree];
         while let Some(&at) = todo.last() {
-            if self.known[at as usize] != UNKNOWN {
-                todo.pop();
-                continue;
-            }
             let (subtrees, leaves) = self.graph.tree(at);
-            let waiting = todo.len();
-            todo.extend(subtrees.iter().map(|(_, t)| *t).filter(|t| self.known[*t as usize] == UNKNOWN));
-            if todo.len() > waiting {
-                continue;
+            match self.known[at as usize] {
+                UNKNOWN => {
+                    self.known[at as usize] = OPEN;
+                    todo.extend(subtrees.iter().map(|(_, t)| *t).filter(|t| self.known[*t as usize] == UNKNOWN));
+                    continue;
+                }
+                OPEN => {}
+                _ => {
+                    todo.pop();
+                    continue;
+                }
             }
+            let reduction = |t: u32| Some(self.known[t as usize]).filter(|number| ![OPEN, EMPTY].contains(number));
             let mut items: Vec<(u32, Item)> = leaves.iter().map(|(name, leaf)| (*name, Item::Leaf(*leaf))).collect();
-            items.extend(
-                subtrees
-                    .iter()
-                    .map(|(name, t)| (*name, Item::Tree(self.known[*t as usize])))
-                    .filter(|i| i.1 != Item::Tree(EMPTY)),
-            );
+            items.extend(subtrees.iter().filter_map(|(name, t)| Some((*name, Item::Tree(reduction(*t)?)))));
             let items = items.into_boxed_slice();
             let number = match self.numbers.get(&items) {
                 Some(number) => *number,

@@ -13,6 +13,8 @@ use crate::{
 
 /// How many folders of a commit are compared.
 const MOST_FOLDERS: usize = 1_000_000;
+/// The longest path that is followed, in bytes: a tree inside of itself has no end.
+const LONGEST_PATH: usize = 64 << 10;
 
 /// A file that a commit has and none of its parents has like this.
 #[derive(Debug)]
@@ -131,7 +133,7 @@ fn changes(
     let mut folders = 0;
     while let Some((path, tree, parents)) = todo.pop() {
         folders += 1;
-        if folders > MOST_FOLDERS {
+        if folders > MOST_FOLDERS || path.len() > LONGEST_PATH {
             gaps.push(too_many(root, MOST_FOLDERS));
             break;
         }
