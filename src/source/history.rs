@@ -206,6 +206,10 @@ impl History {
     pub fn read(&self, id: &Oid, visit: &mut dyn FnMut(&Piece<'_>)) -> Result<()> {
         let error = |why: String| Error::new(format!("cannot read object {id}")).because(why);
         if let Some(mut content) = self.objects.large(id.as_bytes()) {
+            let visit = &mut |piece: &Piece<'_>| {
+                visit(piece);
+                true
+            };
             return pieces::for_each(&mut content, visit).map(drop).map_err(|e| error(e.to_string()));
         }
         match self.objects.read(id.as_bytes()) {
@@ -796,10 +800,8 @@ impl Large {
     fn inspect<I: Inspector>(inspector: &I, content: &mut dyn Read) -> io::Result<Large> {
         let mut secrets: BTreeSet<u64> = BTreeSet::new();
         let bytes = pieces::for_each(content, &mut |piece| {
-            // The others are stopped by whoever visits them.
-            if !inspector.is_stopped() {
-                secrets.extend(inspector.secrets(piece.bytes, &inspector.whole(piece.bytes)));
-            }
+            secrets.extend(inspector.secrets(piece.bytes, &inspector.whole(piece.bytes)));
+            !inspector.is_stopped()
         })?;
         Ok(Large { bytes, secrets: secrets.into_iter().collect() })
     }

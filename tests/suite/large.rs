@@ -28,6 +28,7 @@ fn pieces_make_up_the_content_and_overlap() {
             assert!(is_last || piece.bytes.len() - piece.own >= 256 << 10);
             own.extend_from_slice(&piece.bytes[..piece.own.min(piece.bytes.len())]);
             count += 1;
+            true
         });
         assert_eq!(len.unwrap(), content.len() as u64);
         assert!(own == content, "nothing is left out");

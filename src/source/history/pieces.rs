@@ -32,11 +32,11 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// Hands out a content piece by piece; how many bytes it has.
+/// Hands out a content piece by piece, for as long as `visit` says to go on; how many bytes were read.
 ///
 /// # Errors
 /// It cannot be read to its end.
-pub fn for_each(content: &mut dyn Read, visit: &mut dyn FnMut(&Piece<'_>)) -> io::Result<u64> {
+pub fn for_each(content: &mut dyn Read, visit: &mut dyn FnMut(&Piece<'_>) -> bool) -> io::Result<u64> {
     let (mut piece, mut len, mut lines) = (Vec::with_capacity(PIECE), 0, 0u32);
     loop {
         let room = (PIECE - piece.len()) as u64;
@@ -47,7 +47,9 @@ pub fn for_each(content: &mut dyn Read, visit: &mut dyn FnMut(&Piece<'_>)) -> io
         }
         let far = PIECE - OVERLAP;
         let own = memchr::memrchr(b'\n', &piece[PIECE / 2..far]).map_or(far, |at| PIECE / 2 + at + 1);
-        visit(&Piece { own, bytes: &piece, lines, is_part: true });
+        if !visit(&Piece { own, bytes: &piece, lines, is_part: true }) {
+            return Ok(len);
+        }
         lines = lines.saturating_add(memchr::memchr_iter(b'\n', &piece[..own]).count() as u32);
         piece.drain(..own);
     }
