@@ -4,19 +4,22 @@
 //! that is contained in another, is handed out exactly once. Hits depend on the keyword's own bytes
 //! alone, so any range of a haystack can be searched on its own.
 //!
-//! Two stages. The gram filter looks at four bytes at every position, folds their case, and asks one
-//! bit of a 128 KiB table (it stays in the cache, whatever the number of rules) whether
-//! any keyword has these four bytes as its rarest. Where the bit is set, a second table of 64 KiB tells
-//! whether a keyword goes on with such a byte behind the gram, and then the few keywords that have
-//! this gram are compared. Which gram is rare is read off `grams.bin`, which `tools/grams.py` counts in
-//! source text; it is indexed by the same hash, so that grams that share their bit with a common one
-//! are not chosen either.
+//! Two stages. The gram filter looks at four bytes at every position and folds their case. The first three
+//! choose a word of a table of 128 KiB (it stays in the cache, whatever the number of rules), the fourth a
+//! bit of that word: whether any keyword has these four bytes as its rarest. Where the bit is set, a second
+//! table of 64 KiB tells whether a keyword goes on with such a byte behind the gram, and then the few
+//! keywords that have this gram are compared. Which gram is rare is read off `grams.bin`, which
+//! `tools/grams.py` counts in source text.
+//!
+//! Whole blocks are looked up together, with the vectors of AVX2 where the processor has them.
 //!
 //! An Aho-Corasick automaton gives the same hits (it is the oracle of the test below), but its table
 //! for thousands of keywords leaves the cache at every other byte.
 
-/// log2 of the number of bits in the gram table: 128 KiB.
-const TABLE_BITS: u32 = 20;
+/// log2 of the number of words in the gram table: 128 KiB.
+const TABLE_BITS: u32 = 15;
+/// For the hash of three folded bytes, a bit for the low five bits of the fourth.
+type Table = [u32; 1 << TABLE_BITS];
 /// How common grams are, by the first bits of their hash.
 static COMMON: &[u8; 1 << 16] = include_bytes!("grams.bin");
 /// log2 of the number of buckets that grams are looked up in.
@@ -34,7 +37,9 @@ const SHORT: u32 = 0x00ff_ffff;
 /// How far from its start a keyword's gram may stand: so far are ranges overrun.
 const FARTHEST: usize = 12;
 /// How many positions are looked at together.
-const STRIDE: usize = 8;
+const BLOCK: usize = 64;
+/// A block, and as many bytes behind it as are loaded with the last position.
+type Block = [u8; BLOCK + 8];
 
 /// One occurrence of a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,8 +68,10 @@ struct Entry {
 /// The prefilter over a list of keywords.
 #[derive(Debug)]
 pub struct Prefilter {
-    /// One bit for each hash of a gram: whether a keyword has it as its rarest.
-    table: Box<[u8; 1 << (TABLE_BITS - 3)]>,
+    /// Whether a keyword has a gram as its rarest.
+    table: Box<Table>,
+    /// Looks up a block.
+    look: fn(&Table, &Block) -> u64,
     /// For each other hash of a gram, by the last three bits of the byte behind it: whether a keyword goes on so.
     follows: Box<[u8; 1 << FOLLOW_BITS]>,
     /// Keywords by the bucket of the gram that they are found by.
@@ -89,7 +96,7 @@ impl Prefilter {
     /// If a keyword is shorter than three bytes or longer than 255 (the schema refuses both), or if
     /// there are so many that the automaton does not fit in memory.
     pub fn new<K: AsRef<[u8]>>(keywords: &[K]) -> Self {
-        let mut table = Box::new([0u8; 1 << (TABLE_BITS - 3)]);
+        let mut table = Box::new([0u32; 1 << TABLE_BITS]);
         let mut follows = Box::new([0u8; 1 << FOLLOW_BITS]);
         let (mut entries, mut short, mut folded) = (Vec::new(), Vec::new(), Vec::new());
         for (number, keyword) in keywords.iter().enumerate() {
@@ -105,17 +112,16 @@ impl Prefilter {
             folded.extend(bytes.iter().map(u8::to_ascii_lowercase));
             if bytes.len() == 3 {
                 entry.gram = (u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) | FOLD) & SHORT;
+                table[word(entry.gram)] = !0;
                 for last in 0..=255u32 {
-                    let gram = entry.gram | (last << 24) | FOLD;
-                    set(&mut table, gram);
-                    follows[follow(gram)] = 0xff;
+                    follows[follow(entry.gram | (last << 24) | FOLD)] = 0xff;
                 }
                 short.push(entry);
             } else {
                 let at = rarest_gram(bytes);
                 entry.gram = gram_at(bytes, at);
                 entry.offset = at as u8;
-                set(&mut table, entry.gram);
+                table[word(entry.gram)] |= 1 << (entry.gram >> 24 & 31);
                 follows[follow(entry.gram)] |= bytes.get(at + 4).map_or(0xff, |next| 1 << (next & 7));
                 entries.push(entry);
             }
@@ -126,7 +132,7 @@ impl Prefilter {
         let short_buckets = bucket_starts(&short);
         let longest = keywords.iter().map(|k| k.as_ref().len()).max().unwrap_or(0);
         let farthest = entries.iter().map(|e| e.offset as usize).max().unwrap_or(0);
-        Prefilter { table, follows, entries, buckets, short, short_buckets, folded, longest, farthest }
+        Prefilter { table, look: look(), follows, entries, buckets, short, short_buckets, folded, longest, farthest }
     }
 
     /// The length of the longest keyword.
@@ -144,55 +150,40 @@ impl Prefilter {
         let end = (range.end + self.farthest).min(haystack.len());
         let mut at = range.start;
         while at < end {
-            let mut padded = [0; STRIDE + 4];
-            let window = match haystack[at..].first_chunk() {
-                Some(window) => window,
+            let mut padded = [0; BLOCK + 8];
+            let block: &Block = match haystack[at..].first_chunk() {
+                Some(block) => block,
                 None => {
-                    padded[..haystack.len() - at].copy_from_slice(&haystack[at..]);
+                    let rest = &haystack[at..];
+                    padded[..rest.len()].copy_from_slice(rest);
                     &padded
                 }
             };
-            let mut found = self.look(window);
+            let mut found = (self.look)(&self.table, block);
+            if end - at < BLOCK {
+                found &= (1 << (end - at)) - 1;
+            }
+            // Which keywords go on is asked of all of them first: there is nothing to foresee in it.
+            let mut kept = 0u64;
             while found != 0 {
-                let position = at + found.trailing_zeros() as usize;
+                let place = found.trailing_zeros();
                 found &= found - 1;
-                if self.goes_on(haystack, position) {
-                    self.confirm(haystack, position, &range, &mut visit);
-                }
+                kept |= self.goes_on(block, place as usize) << place;
             }
-            at += STRIDE;
-        }
-    }
-
-    /// For the grams at eight neighbouring positions: a bit each, set where the table has it.
-    #[inline(always)]
-    fn look(&self, window: &[u8; STRIDE + 4]) -> u32 {
-        let low = u64::from_le_bytes(window[..8].try_into().expect("eight bytes")) | (FOLD as u64) << 32 | FOLD as u64;
-        let high = u64::from_le_bytes(window[4..].try_into().expect("eight bytes")) | (FOLD as u64) << 32 | FOLD as u64;
-        let mut found = 0;
-        for k in 0..4 {
-            found |= self.bit((low >> (8 * k)) as u32) << k;
-            found |= self.bit((high >> (8 * k)) as u32) << (k + 4);
-        }
-        found
-    }
-
-    #[inline(always)]
-    fn bit(&self, gram: u32) -> u32 {
-        let hash = gram.wrapping_mul(SPREAD) >> (32 - TABLE_BITS);
-        u32::from(self.table[(hash >> 3) as usize] >> (hash & 7)) & 1
-    }
-
-    /// Whether a keyword may go on as the text does behind the gram at this position.
-    #[inline(always)]
-    fn goes_on(&self, haystack: &[u8], at: usize) -> bool {
-        match haystack[at.min(haystack.len())..].first_chunk::<5>() {
-            Some([a, b, c, d, next]) => {
-                let gram = u32::from_le_bytes([*a, *b, *c, *d]) | FOLD;
-                self.follows[follow(gram)] >> (next & 7) & 1 == 1
+            while kept != 0 {
+                let position = at + kept.trailing_zeros() as usize;
+                kept &= kept - 1;
+                self.confirm(haystack, position, &range, &mut visit);
             }
-            None => true,
+            at += BLOCK;
         }
+    }
+
+    /// Whether a keyword may go on as the text does behind the gram at this place of a block: 1 or 0.
+    #[inline(always)]
+    fn goes_on(&self, block: &Block, place: usize) -> u64 {
+        let next = block[place + 4];
+        u64::from(self.follows[follow(gram_at(block, place))] >> (next & 7) & 1)
     }
 
     /// Hands out the keywords that are found by the gram at this position.
@@ -244,9 +235,71 @@ fn follow(gram: u32) -> usize {
     (gram.wrapping_mul(SPREAD_AGAIN) >> (32 - FOLLOW_BITS)) as usize
 }
 
-fn set(table: &mut [u8; 1 << (TABLE_BITS - 3)], gram: u32) {
-    let hash = gram.wrapping_mul(SPREAD) >> (32 - TABLE_BITS);
-    table[(hash >> 3) as usize] |= 1 << (hash & 7);
+/// The word of the gram table that the first three bytes of a gram choose.
+#[inline(always)]
+fn word(gram: u32) -> usize {
+    ((gram << 8).wrapping_mul(SPREAD) >> (32 - TABLE_BITS)) as usize
+}
+
+/// The quickest way to look up a block that this processor has.
+fn look() -> fn(&Table, &Block) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        return wide::look;
+    }
+    look_one_by_one
+}
+
+/// For the grams at all positions of a block: a bit each, set where the table has it.
+fn look_one_by_one(table: &Table, block: &Block) -> u64 {
+    let mut found = 0;
+    for place in 0..BLOCK {
+        let gram = gram_at(block, place);
+        found |= u64::from(table[word(gram)] >> (gram >> 24 & 31) & 1) << place;
+    }
+    found
+}
+
+/// The same, eight positions at a time.
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    use std::arch::x86_64::*;
+
+    use super::{BLOCK, Block, FOLD, SPREAD, TABLE_BITS, Table};
+
+    /// Looks up a block with AVX2, which the caller has made sure of.
+    #[allow(unsafe_code)]
+    pub fn look(table: &Table, block: &Block) -> u64 {
+        debug_assert!(is_x86_feature_detected!("avx2"));
+        // SAFETY: this function is handed out only where the processor has AVX2.
+        unsafe { look_avx2(table, block) }
+    }
+
+    #[target_feature(enable = "avx2")]
+    #[allow(unsafe_code)]
+    fn look_avx2(table: &Table, block: &Block) -> u64 {
+        // The bytes of eight neighbouring grams.
+        let neighbours = _mm256_setr_epi8(
+            0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6, 4, 5, 6, 7, 5, 6, 7, 8, 6, 7, 8, 9, 7, 8, 9, 10,
+        );
+        let mut found = 0;
+        for place in (0..BLOCK).step_by(8) {
+            let bytes: &[u8; 16] = block[place..].first_chunk().expect("a block goes on behind its last position");
+            // SAFETY: sixteen bytes are read of an array of sixteen; unaligned loads are allowed.
+            let bytes = unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) };
+            let grams = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(bytes), neighbours);
+            let grams = _mm256_or_si256(grams, _mm256_set1_epi32(FOLD as i32));
+            let hashes = _mm256_mullo_epi32(_mm256_slli_epi32::<8>(grams), _mm256_set1_epi32(SPREAD as i32));
+            let words = _mm256_srli_epi32::<{ 32 - TABLE_BITS as i32 }>(hashes);
+            // SAFETY: a number of `TABLE_BITS` bits is a place in the table.
+            let words = unsafe { _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), words) };
+            // The bit of the fourth byte becomes the highest one.
+            let up = _mm256_andnot_si256(_mm256_srli_epi32::<24>(grams), _mm256_set1_epi32(31));
+            let bits = _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_sllv_epi32(words, up)));
+            found |= u64::from(bits as u8) << place;
+        }
+        found
+    }
 }
 
 /// The bucket of a gram.
@@ -296,6 +349,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn blocks_are_looked_up_the_same_by_any_means(block in proptest::collection::vec("[a-z_]|[^a-z]", BLOCK + 8)) {
+            let text = block.concat().into_bytes();
+            let block: &Block = text.first_chunk().unwrap();
+            let keywords: Vec<String> = text.chunks(11).filter_map(|c| String::from_utf8(c[..5.min(c.len())].to_ascii_lowercase()).ok()).filter(|k| k.len() >= 3).collect();
+            let prefilter = Prefilter::new(&keywords);
+            prop_assert_eq!(look()(&prefilter.table, block), look_one_by_one(&prefilter.table, block));
+        }
+
         #[test]
         fn every_occurrence_is_handed_out_exactly_once(
             mut keywords in proptest::collection::vec("[abk_\\-]{3,7}", 1..12),
