@@ -56,6 +56,8 @@ const LOOK_BEHIND: usize = 24;
 const PIECES: usize = 12;
 /// How many bytes are classified together.
 const CHUNK: usize = 64;
+/// The longest range that is worth a first look at all families together, and how far its lines are followed.
+const SURVEYED: usize = 512;
 
 /// A place that holds something encoded.
 #[derive(Debug)]
@@ -120,10 +122,102 @@ impl Run {
 /// by families, ascending within one. Nothing that starts before the given places is looked for: these
 /// must be ends of runs, or 0. Returns where each family has got to.
 pub(super) fn runs(text: &[u8], range: Range<usize>, done: Done, visit: &mut dyn FnMut(Run)) -> Done {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: this processor has what the function is compiled for.
+        #[allow(unsafe_code)]
+        return unsafe { runs_avx2(text, range, done, visit) };
+    }
+    each_family(text, range, done, visit)
+}
+
+/// The same with wider vectors: classifying bytes is most of the work.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn runs_avx2(text: &[u8], range: Range<usize>, done: Done, visit: &mut dyn FnMut(Run)) -> Done {
+    each_family(text, range, done, visit)
+}
+
+#[inline(always)]
+fn each_family(text: &[u8], range: Range<usize>, done: Done, visit: &mut dyn FnMut(Run)) -> Done {
+    let worth = survey(text, &range);
     Done {
-        units: units(text, &range, done.units, visit),
-        clusters: clusters(text, &range, done.clusters, visit),
-        wide: wide_text(text, &range, done.wide, visit),
+        units: if worth.units { units(text, &range, done.units, visit) } else { done.units },
+        clusters: if worth.clusters { clusters(text, &range, done.clusters, visit) } else { done.clusters },
+        wide: if worth.wide { wide_text(text, &range, done.wide, visit) } else { done.wide },
+    }
+}
+
+/// Which families may have a run that depends on a place.
+#[derive(Debug, Clone, Copy)]
+struct Worth {
+    units: bool,
+    clusters: bool,
+    wide: bool,
+}
+
+/// Looks at a short range and its lines, all at once: nearly always there is nothing in them, and a history is made
+/// of short ranges.
+#[inline(always)]
+fn survey(text: &[u8], range: &Range<usize>) -> Worth {
+    let everything = Worth { units: true, clusters: true, wide: true };
+    if range.len() > SURVEYED {
+        return everything;
+    }
+    let Some(lines) = closed_lines(text, range) else { return everything };
+    let (mut members, mut long, mut triggers, mut zeros) = (0u128, 0u128, 0u64, 0u64);
+    let mut at = lines.start;
+    while at < lines.end {
+        let rest = &text[at..lines.end];
+        let mut padded = [b'\n'; CHUNK + 1];
+        let chunk = match rest.first_chunk::<{ CHUNK + 1 }>() {
+            Some(chunk) => chunk,
+            None => {
+                padded[..rest.len()].copy_from_slice(rest);
+                &padded
+            }
+        };
+        let head = chunk.first_chunk::<CHUNK>().expect("a chunk and a byte");
+        members = members >> CHUNK | u128::from(members_of(head)) << CHUNK;
+        long |= stretches(members);
+        triggers |= triggers_of(chunk);
+        zeros |= zeros_of(head);
+        at += CHUNK;
+    }
+    Worth { units: long != 0, clusters: triggers != 0, wide: zeros != 0 }
+}
+
+/// The lines of a range and what they depend on, if they end and start where nothing encoded goes on: at a
+/// [barrier](is_barrier), after what is neither part of a unit nor wide.
+#[inline(always)]
+fn closed_lines(text: &[u8], range: &Range<usize>) -> Option<Range<usize>> {
+    let closes = |at: usize| is_barrier(text, at) && line_end(text, at).is_some_and(|b| !is_alphabet(b) && b != 0);
+    let far = range.start.saturating_sub(SURVEYED);
+    let mut start = range.start;
+    loop {
+        match memchr::memrchr(b'\n', &text[far..start]) {
+            Some(found) if closes(far + found) => {
+                start = far + found + 1;
+                break;
+            }
+            Some(found) => start = far + found,
+            None if far == 0 => {
+                start = 0;
+                break;
+            }
+            None => return None,
+        }
+    }
+    // The end of a line depends on the two bytes before it.
+    let mut end = (range.end + 2).min(text.len());
+    let far = (end + SURVEYED).min(text.len());
+    loop {
+        match memchr::memchr(b'\n', &text[end..far]) {
+            Some(found) if closes(end + found) => return Some(start..end + found + 1),
+            Some(found) => end += found + 1,
+            None if far == text.len() => return Some(start..far),
+            None => return None,
+        }
     }
 }
 
@@ -244,6 +338,7 @@ const DIGITS: [u8; 256] = {
 };
 
 /// Hands out the units that have a long enough word. Returns the end of the last one, or where it stopped.
+#[inline(always)]
 fn units(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
     // Only white space and a few bytes more may stand between a unit and what it depends on.
     let between = |b: &u8| is_space(*b) || matches!(b, b'\\' | b'=');
@@ -268,6 +363,7 @@ fn units(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(R
 /// The next word that may be encoded: a maximal stretch of the alphabet that is long enough, and has a digit
 /// or starts as encoded text, as nearly every line of an encoding does; or one of at least [`LINE`] with another
 /// one as long on the next line. No word is cut by `from`.
+#[inline(always)]
 fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
     // The members of two chunks: the one before `at` in the low bits.
     let (mut at, mut members) = (from, 0u128);
@@ -283,11 +379,7 @@ fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
         };
         members = members >> CHUNK | u128::from(next) << CHUNK;
         at += CHUNK;
-        // A bit where a stretch of so many starts.
-        let mut long = members & members >> 1;
-        long &= long >> 2;
-        long &= long >> 4;
-        let long = long & long >> 8;
+        let long = stretches(members);
         if long == 0 {
             continue;
         }
@@ -306,6 +398,15 @@ fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
     None
 }
 
+/// A bit where a stretch of [`LINE`] members starts.
+#[inline(always)]
+fn stretches(members: u128) -> u128 {
+    let mut long = members & members >> 1;
+    long &= long >> 2;
+    long &= long >> 4;
+    long & long >> 8
+}
+
 /// Whether the word that follows this one in its unit, on the next line, is as long.
 fn is_line(text: &[u8], start: usize, end: usize) -> bool {
     bridge(text, end).is_some_and(|next| {
@@ -319,8 +420,18 @@ fn is_line(text: &[u8], start: usize, end: usize) -> bool {
 #[inline(always)]
 fn members_of(chunk: &[u8; CHUNK]) -> u64 {
     let mut members = [0u8; CHUNK];
-    for (member, byte) in members.iter_mut().zip(chunk) {
-        *member = u8::from(is_alphabet(*byte));
+    for at in 0..CHUNK {
+        members[at] = u8::from(is_alphabet(chunk[at]));
+    }
+    gather(&members)
+}
+
+/// A bit for each byte: whether it is NUL.
+#[inline(always)]
+fn zeros_of(chunk: &[u8; CHUNK]) -> u64 {
+    let mut members = [0u8; CHUNK];
+    for at in 0..CHUNK {
+        members[at] = u8::from(chunk[at] == 0);
     }
     gather(&members)
 }
@@ -719,6 +830,7 @@ pub(super) struct Edit {
 }
 
 /// Hands out clusters of edits. Returns the end of the last one, or where it stopped.
+#[inline(always)]
 fn clusters(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
     let far = (range.end + CLUSTER_MARGIN + SLASHES).min(text.len());
     // What starts behind a barrier does not look before it.
@@ -771,9 +883,14 @@ fn is_barrier(text: &[u8], at: usize) -> bool {
     let joins = |b: u8| {
         matches!(b, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' | b'"' | b'\'' | b'`' | b'+' | b'.' | b'&' | b'|' | b'\\')
     };
+    line_end(text, at).is_some_and(|b| !joins(b))
+}
+
+/// The byte that ends the line which the line feed at this place ends.
+fn line_end(text: &[u8], at: usize) -> Option<u8> {
     match text[..at] {
-        [.., b, b'\r'] | [.., b] => !joins(b),
-        [] => false,
+        [.., b, b'\r'] | [.., b] => Some(b),
+        [] => None,
     }
 }
 
@@ -800,6 +917,7 @@ fn barrier_from(text: &[u8], mut at: usize, far: usize) -> Option<usize> {
 }
 
 /// A place at or before which no cluster starts that reaches near `from`; not before `floor`.
+#[inline(always)]
 fn cluster_start(text: &[u8], from: usize, floor: usize) -> usize {
     let far = from.saturating_sub(CLUSTER_MARGIN).max(floor);
     if let Some(barrier) = barrier_before(text, from.max(far), far) {
@@ -833,6 +951,7 @@ impl<'a> Triggers<'a> {
     }
 
     /// The next one before `stop`.
+    #[inline(always)]
     fn next(&mut self, stop: usize) -> Option<usize> {
         loop {
             if self.found != 0 {
@@ -879,7 +998,7 @@ fn triggers_of(chunk: &[u8; CHUNK + 1]) -> u64 {
         let entity = (b == b'&') & ((next == b'#') | (next == b'q') | (next == b'a'));
         members[at] = u8::from((quote & joins) | percent | escape | entity);
     }
-    if members == [0; CHUNK] { 0 } else { gather(&members) }
+    gather(&members)
 }
 
 /// The edit that has its trigger at this place.
@@ -1041,6 +1160,7 @@ fn apply(text: &[u8], edits: &[Edit]) -> Decoded {
 
 /// Hands out the stretches in which text and NUL take turns, if they have enough text. Returns the end of the last
 /// one, or where it stopped.
+#[inline(always)]
 fn wide_text(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
     // A stretch depends on the byte before it and on the one behind it.
     let stop = turns_end(text, (range.end + 1).min(text.len()));
@@ -1068,6 +1188,7 @@ fn takes_turns(a: u8, b: u8) -> bool {
 }
 
 /// The next place from which text and NUL take turns for long enough.
+#[inline(always)]
 fn next_turns(text: &[u8], from: usize, stop: usize) -> Option<usize> {
     // The members of two chunks: the one before `at` in the low bits.
     let (mut at, mut members) = (from, 0u128);
@@ -1077,8 +1198,8 @@ fn next_turns(text: &[u8], from: usize, stop: usize) -> Option<usize> {
         let mut bytes = [0xff; CHUNK + 1];
         let len = rest.len().min(CHUNK + 1);
         bytes[..len].copy_from_slice(&rest[..len]);
-        for (place, found) in found.iter_mut().enumerate() {
-            *found = u8::from(takes_turns(bytes[place], bytes[place + 1]));
+        for place in 0..CHUNK {
+            found[place] = u8::from(takes_turns(bytes[place], bytes[place + 1]));
         }
         members = members >> CHUNK | u128::from(gather(&found)) << CHUNK;
         at += CHUNK;
@@ -1144,6 +1265,7 @@ mod tests {
             "\\x00?([a-z\n]\\x00){1,40}",
             "\\x00{1,3}",
             "[a-z;]{250,270}",
+            "[;,)}]\r?\n",
         ];
         proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat().into_bytes())
     }
