@@ -5,7 +5,7 @@ mod locate;
 
 use std::{
     borrow::Cow,
-    cell::OnceCell,
+    cell::{LazyCell, OnceCell},
     collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     sync::{
@@ -585,17 +585,21 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
 }
 
 impl Collector<'_> {
-    /// Looks at what is inside a content of history; `place` is what gaps call it.
-    fn inside(&self, content: &[u8], place: BString) -> Inside {
+    /// Looks at what is inside a content of history; `name` makes what gaps call it.
+    fn inside(&self, content: &[u8], name: impl FnOnce() -> BString) -> Inside {
         let mut inside = Inside { secrets: Vec::new(), is_clean: true };
         let mut gaps = Vec::new();
+        // Few contents have gaps, and a name may be the hash of all of a content.
+        let name = LazyCell::new(name);
+        let named = |inner: &BStr| BString::from([name.as_slice(), inner].concat());
         let visit = &mut |path: &BStr, bytes: &[u8]| {
-            let seen = self.plain(bytes, || path.to_owned());
+            let seen = self.plain(bytes, || named(path));
             inside.is_clean &= self.is_clean(&seen);
             inside.secrets.extend(self.secrets(bytes, &seen));
         };
-        archive::expand(place.as_bstr(), content, visit, &mut |gap| gaps.push(gap));
+        archive::expand("".into(), content, visit, &mut |gap| gaps.push(gap));
         inside.is_clean &= gaps.is_empty();
+        gaps.iter_mut().for_each(|gap| gap.place = named(gap.place.as_bstr()));
         lock(&self.gaps).append(&mut gaps);
         inside.secrets.sort_unstable();
         inside.secrets.dedup();
@@ -648,16 +652,16 @@ impl Inspector for Collector<'_> {
             Some(found) => {
                 self.looks_elsewhere.store(true, Ordering::Relaxed);
                 let inside = match found {
-                    Ok(object) => self.inside(&object, self.blob(content)),
+                    Ok(object) => self.inside(&object, || self.blob(content)),
                     Err(gap) => {
                         lock(&self.gaps).push(gap);
-                        self.inside(content, self.blob(content))
+                        self.inside(content, || self.blob(content))
                     }
                 };
                 return impl_seen::SeenText(Looked::Inside(Inside { is_clean: false, ..inside }));
             }
             None if archive::is_archive(content) => {
-                return impl_seen::SeenText(Looked::Inside(self.inside(content, self.blob(content))));
+                return impl_seen::SeenText(Looked::Inside(self.inside(content, || self.blob(content))));
             }
             None => {}
         }
