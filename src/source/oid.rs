@@ -31,11 +31,13 @@ impl Oid {
         if hex.len() != 40 && hex.len() != 64 {
             return None;
         }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        let (mut bytes, mut all) = ([0; 32], 0);
+        for (byte, pair) in bytes.iter_mut().zip(hex.as_chunks::<2>().0) {
+            let [high, low] = pair.map(|c| DIGITS[usize::from(c)]);
+            all |= high | low;
+            *byte = high << 4 | low;
         }
-        Some(Oid { bytes, len: (hex.len() / 2) as u8 })
+        (all < 16).then_some(Oid { bytes, len: (hex.len() / 2) as u8 })
     }
 
     /// The id that git gives a blob with this content; `len` is that of the repository's ids, 20 or 32.
@@ -63,14 +65,17 @@ impl Oid {
     }
 }
 
-fn digit(c: u8) -> Option<u8> {
-    match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        b'A'..=b'F' => Some(c - b'A' + 10),
-        _ => None,
+/// Hexadecimal digits: 0 to 15, and 255 for all else.
+const DIGITS: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
     }
-}
+    table
+};
 
 /// The first eight bytes of an id are a hash already.
 impl Hash for Oid {

@@ -56,13 +56,21 @@ pub struct Commit {
 
 /// The headers of a commit or tag and where its message starts.
 fn headers(object: &[u8]) -> (impl Iterator<Item = (&[u8], &[u8])>, &[u8]) {
-    let split = object.find(b"\n\n").unwrap_or(object.len());
-    let message = object.get(split + 2..).unwrap_or_default();
-    let lines = object[..split].split(|b| *b == b'\n').filter_map(|line| {
+    let (head, message) = split(object);
+    let lines = head.split(|b| *b == b'\n').filter_map(|line| {
         let space = line.find_byte(b' ')?;
         Some((&line[..space], &line[space + 1..]))
     });
     (lines, message)
+}
+
+/// What stands before and behind the first empty line.
+fn split(object: &[u8]) -> (&[u8], &[u8]) {
+    let end = memchr::memchr_iter(b'\n', object).find(|at| object.get(at + 1) == Some(&b'\n'));
+    match end {
+        Some(end) => (&object[..end], &object[end + 2..]),
+        None => (object, &[]),
+    }
 }
 
 /// Reads a commit.
@@ -128,10 +136,10 @@ pub fn extra_headers(object: &[u8]) -> impl Iterator<Item = &[u8]> {
         b"tag",
         b"tagger",
     ];
-    let mut rest = &object[..object.find(b"\n\n").unwrap_or(object.len())];
+    let mut rest = split(object).0;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
-            let end = rest.find_iter("\n").find(|at| rest.get(at + 1) != Some(&b' ')).unwrap_or(rest.len());
+            let end = memchr::memchr_iter(b'\n', rest).find(|at| rest.get(at + 1) != Some(&b' ')).unwrap_or(rest.len());
             let header = &rest[..end];
             rest = rest.get(end + 1..).unwrap_or_default();
             let key = header.split(|b| *b == b' ').next().unwrap_or_default();
