@@ -56,7 +56,7 @@ const LOOK_BEHIND: usize = 24;
 const PIECES: usize = 12;
 /// How many bytes are classified together.
 const CHUNK: usize = 64;
-/// The longest range that is worth a first look at all families together, and how far its lines are followed.
+/// The longest range that is worth a first look, and how far its lines are followed.
 const SURVEYED: usize = 512;
 
 /// A place that holds something encoded.
@@ -156,8 +156,7 @@ struct Worth {
     wide: bool,
 }
 
-/// Looks at a short range and its lines, all at once: nearly always there is nothing in them, and a history is made
-/// of short ranges.
+/// Looks at the lines of a short range: mostly there is nothing in them, and a history is made of short ranges.
 #[inline(always)]
 fn survey(text: &[u8], range: &Range<usize>) -> Worth {
     let everything = Worth { units: true, clusters: true, wide: true };
@@ -165,7 +164,7 @@ fn survey(text: &[u8], range: &Range<usize>) -> Worth {
         return everything;
     }
     let Some(lines) = closed_lines(text, range) else { return everything };
-    let (mut members, mut long, mut triggers, mut zeros) = (0u128, 0u128, 0u64, 0u64);
+    let (mut triggers, mut zeros) = (0, 0);
     let mut at = lines.start;
     while at < lines.end {
         let rest = &text[at..lines.end];
@@ -177,14 +176,12 @@ fn survey(text: &[u8], range: &Range<usize>) -> Worth {
                 &padded
             }
         };
-        let head = chunk.first_chunk::<CHUNK>().expect("a chunk and a byte");
-        members = members >> CHUNK | u128::from(members_of(head)) << CHUNK;
-        long |= stretches(members);
         triggers |= triggers_of(chunk);
-        zeros |= zeros_of(head);
+        zeros |= zeros_of(chunk.first_chunk().expect("a chunk and a byte"));
         at += CHUNK;
     }
-    Worth { units: long != 0, clusters: triggers != 0, wide: zeros != 0 }
+    let units = next_word(text, lines.start, lines.end).is_some();
+    Worth { units, clusters: triggers != 0, wide: zeros != 0 }
 }
 
 /// The lines of a range and what they depend on, if they end and start where nothing encoded goes on: at a
@@ -379,21 +376,28 @@ fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
         };
         members = members >> CHUNK | u128::from(next) << CHUNK;
         at += CHUNK;
-        let long = stretches(members);
-        if long == 0 {
-            continue;
+        let mut long = stretches(members);
+        while long != 0 {
+            let first = long.trailing_zeros();
+            let len = (!(members >> first)).trailing_zeros();
+            let start = at + first as usize - 2 * CHUNK;
+            let goes_beyond = first + len == 2 * CHUNK as u32;
+            let end = if goes_beyond { word_end(text, start + len as usize) } else { start + len as usize };
+            let is_wanted = match text[start..end].first_chunk() {
+                Some(head) => may_be_encoded(head),
+                None => is_line(text, start, end),
+            };
+            if is_wanted {
+                return Some(start..end);
+            }
+            // Goes on behind the word.
+            if goes_beyond {
+                (at, members) = (end, 0);
+                break;
+            }
+            members &= !0 << (first + len);
+            long &= members;
         }
-        let start = (at + long.trailing_zeros() as usize) - 2 * CHUNK;
-        let end = word_end(text, start + LINE);
-        let is_wanted = match text[start..end].first_chunk() {
-            Some(head) => may_be_encoded(head),
-            None => is_line(text, start, end),
-        };
-        if is_wanted {
-            return Some(start..end);
-        }
-        // Goes on behind the word.
-        (at, members) = (end, 0);
     }
     None
 }
