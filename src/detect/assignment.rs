@@ -159,7 +159,18 @@ fn name_start(window: &[u8], end: usize) -> Option<usize> {
     while i < end && !is_name(window[i]) {
         i += 1;
     }
+    // `\u0026page_token`: the name starts after the escape.
+    if i > 0 && escaped_delimiter(&window[i - 1..]) && end - i > 5 {
+        i += 5;
+    }
     Some(i)
+}
+
+/// Whether a text starts with a character that ends a value in a URL or a page, as JSON escapes it:
+/// `&`, `<`, `>`, `"`, `'`.
+fn escaped_delimiter(text: &[u8]) -> bool {
+    let [b'\\', b'u', b'0', b'0', high, low, ..] = text else { return false };
+    matches!((high, low | 32), (b'2', b'2' | b'6' | b'7') | (b'3', b'c' | b'e'))
 }
 
 fn line_start(window: &[u8], i: usize) -> usize {
@@ -646,7 +657,8 @@ impl Finder<'_, '_> {
     /// The end of an unquoted value.
     fn bare(&self, i: usize, line: bool) -> usize {
         let w = self.window;
-        let query = self.name.start > 0 && matches!(w[self.name.start - 1], b'?' | b'&');
+        let before = &w[..self.name.start];
+        let query = matches!(before.last(), Some(b'?' | b'&')) || before.ends_with(b"&amp;");
         let encoded = w[..i].ends_with(b"%3D");
         let mut j = i;
         while j < w.len() && j - i <= LONGEST {
@@ -654,6 +666,7 @@ impl Finder<'_, '_> {
                 b if b.is_ascii_whitespace() => break,
                 b'"' | b'\'' | b'`' | b'<' => break,
                 b'\\' if matches!(at(w, j + 1), b'"' | b'\'' | b'n' | b'r') => break,
+                b'\\' if escaped_delimiter(&w[j..]) => break,
                 b'%' if encoded && w[j..].starts_with(b"%26") => break,
                 b'&' if query || w[j..].starts_with(b"&quot;") => break,
                 b'(' | b'[' | b'{' if !line && !matches!(w[i], b'$' | b'{' | b'%') => {
@@ -1062,6 +1075,9 @@ mod tests {
             ("Server=x;Password=abcdef;Timeout=3", "Password", "Password", "abcdef"),
             ("machine x login y password abcdef", "password", "password", "abcdef"),
             ("https://x/?api_key=abcdef&q=1", "key", "api_key", "abcdef"),
+            ("https://x/?q=1&amp;api_key=abcdef&amp;q=1", "key", "api_key", "abcdef"),
+            (r"https://x/?q=1\u0026api_key=abcdef\u0026r=2", "key", "api_key", "abcdef"),
+            (r"\u003chttps://x/?api_key=abcdef\u003e", "key", "api_key", "abcdef"),
             ("GET%26auth_token%3Dabcdef%26q%3D1", "token", "26auth_token", "abcdef"),
             ("Authorization: Bearer abcdef0123", "Bearer", "Bearer", "abcdef0123"),
             ("redis://user:abcdef@host:1/0", "://", "user", "abcdef"),

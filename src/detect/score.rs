@@ -6,6 +6,7 @@ mod strength;
 mod vocabulary;
 
 use super::assignment::{Candidate, Quote, Syntax, Wrapper};
+use super::checksum::decode_base64;
 use super::placeholder::placeholder;
 use super::weights;
 use super::words::{Reading, reading};
@@ -857,6 +858,8 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     if commands
         || made_by_call
         || opens_nothing(name)
+        || names_position(name)
+        || holds_a_position(value)
         || says_public(window, candidate)
         || is_fingerprint(name, value)
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
@@ -912,6 +915,68 @@ fn opens_nothing(name: &[u8]) -> bool {
     };
     let elsewhere = || name.len() > 8 && name[..8].eq_ignore_ascii_case(b"existing");
     ENDS.iter().any(|word| ends(word)) || HOLDS.iter().any(|word| holds(word)) || locked() || public() || elsewhere()
+}
+
+/// Whether a name says where a reading goes on, in a list that comes in pages: `next_page_token`, `syncToken`.
+fn names_position(name: &[u8]) -> bool {
+    let (mut before, mut last) = (Vec::new(), Vec::new());
+    let mut is_page_of_service = false;
+    split_words(name, |word| {
+        // The token of a page in a social network opens it.
+        is_page_of_service |= matches!(word, b"fb" | b"facebook" | b"messenger" | b"meta");
+        before = std::mem::replace(&mut last, word.to_vec());
+    });
+    let leads = |word: &[u8]| {
+        matches!(
+            word,
+            b"page"
+                | b"pagination"
+                | b"paging"
+                | b"cursor"
+                | b"continuation"
+                | b"continue"
+                | b"next"
+                | b"prev"
+                | b"previous"
+                | b"sync"
+                | b"delta"
+                | b"resume"
+                | b"skip"
+        )
+    };
+    let one = last.strip_suffix(b"s").unwrap_or(&last);
+    let joined = one.strip_suffix(b"token").is_some_and(|head| leads(head) || head.ends_with(b"page"));
+    !is_page_of_service && (joined || matches!(one, b"token" | b"cursor") && leads(&before))
+}
+
+/// Whether a value is the base64 of a JSON object in which no member is named as a credential or is a value
+/// that a machine drew: where a reading goes on, a state, the claims of a web token without its signature.
+fn holds_a_position(value: &[u8]) -> bool {
+    use serde_json::{Map, Value};
+    if !value.starts_with(b"ey") || value.contains(&b'.') {
+        return false;
+    }
+    let Some(text) = decode_base64(value) else { return false };
+    let Ok(object) = serde_json::from_slice::<Map<String, Value>>(&text) else { return false };
+    fn opens(key: &str, value: &Value) -> bool {
+        match value {
+            Value::Object(inner) => inner.iter().any(|(key, value)| opens(key, value)),
+            Value::Array(inner) => inner.iter().any(|value| opens(key, value)),
+            Value::String(text) => {
+                let mut last = Says::Nothing;
+                split_words(key.as_bytes(), |word| last = says(word));
+                let short_name = matches!(key, "k" | "d" | "s");
+                is_credential(last) && !names_position(key.as_bytes())
+                    || short_name
+                    || text.len() >= 16 && strength::origin(text.as_bytes()) == strength::Origin::Machine
+            }
+            _ => false,
+        }
+    }
+    // RFC 7519: what is claimed, not what proves it.
+    const CLAIMS: [&str; 6] = ["iss", "sub", "aud", "exp", "iat", "jti"];
+    let claims = CLAIMS.iter().filter(|claim| object.contains_key(**claim)).count() >= 3;
+    claims || !object.iter().any(|(key, value)| opens(key, value))
 }
 
 /// The name of the call that makes a value: what stands before the last bracket.
@@ -1244,6 +1309,34 @@ pub(crate) mod tests {
             format!("keyword: {hash}"),
         ] {
             assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+    }
+
+    #[test]
+    fn positions_in_pages_are_silent() {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+        let drawn = random(ALNUM, 32, 5);
+        for text in [
+            format!("  \"nextPageToken\": \"{drawn}\","),
+            format!("page_token={drawn}"),
+            format!("continuation-token: {drawn}"),
+            format!("\"syncToken\": \"{drawn}\""),
+            format!("<NextToken>{drawn}</NextToken>"),
+            format!("auth_token = \"{}\"", BASE64.encode(r#"{"offset":"100","v":2,"filter":{"page":3}}"#)),
+            format!(
+                "ID_TOKEN = '{}'",
+                BASE64.encode(format!(r#"{{"iss":"https://a","sub":"b","exp":1,"jti":"{drawn}"}}"#))
+            ),
+        ] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        for text in [
+            format!("FB_PAGE_TOKEN=\"{drawn}\""),
+            format!("access_token: \"{drawn}\""),
+            format!("auth_token = \"{}\"", BASE64.encode(format!(r#"{{"a":"b","secret":"{drawn}"}}"#))),
+            format!("auth_token = \"{}\"", BASE64.encode(format!(r#"{{"a":"b","t":"{drawn}"}}"#))),
+        ] {
+            assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
         }
     }
 

@@ -260,8 +260,11 @@ fn word_before(text: &[u8], start: usize) -> bool {
     is_word(text[start]) && text[..start].last().is_some_and(|b| is_word(*b)) && !escaped_before(text, start)
 }
 
-/// `\n` in an escaped string and `%3D` in a URL end a word, too.
+/// `\n` and `\u003d` in an escaped string and `%3D` in a URL end a word, too.
 fn escaped_before(text: &[u8], start: usize) -> bool {
+    if let [b'\\', b'u', b'0', b'0', high, low] = text[start.saturating_sub(6)..start] {
+        return high.is_ascii_hexdigit() && low.is_ascii_hexdigit();
+    }
     let [.., third, second, before] = text[start.saturating_sub(3)..start] else {
         return matches!(text[..start], [b'\\', b'n' | b'r' | b't']);
     };
