@@ -860,6 +860,7 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         || opens_nothing(name)
         || names_position(name)
         || holds_a_position(value)
+        || is_identity(window, candidate)
         || says_public(window, candidate)
         || is_fingerprint(name, value)
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
@@ -915,6 +916,32 @@ fn opens_nothing(name: &[u8]) -> bool {
     };
     let elsewhere = || name.len() > 8 && name[..8].eq_ignore_ascii_case(b"existing");
     ENDS.iter().any(|word| ends(word)) || HOLDS.iter().any(|word| holds(word)) || locked() || public() || elsewhere()
+}
+
+/// Whether a value is a UUID that is somebody's identity: by its name (`token_id`, `primaryKey`), or as it is
+/// kept as a UUID, which is made to be compared. A secret id is none.
+fn is_identity(window: &[u8], candidate: &Candidate) -> bool {
+    let value = &window[candidate.value.clone()];
+    if !is_uuid(value) {
+        return false;
+    }
+    let (mut before, mut last) = (Vec::new(), Vec::new());
+    split_words(&window[candidate.name.clone()], |word| before = std::mem::replace(&mut last, word.to_vec()));
+    let identifies = matches!(last.as_slice(), b"id" | b"ids" | b"uuid" | b"guid" | b"identifier");
+    let table = last == b"key" && matches!(before.as_slice(), b"primary" | b"foreign" | b"partition" | b"sort");
+    let joined = matches!(last.as_slice(), b"primarykey" | b"foreignkey" | b"partitionkey" | b"sortkey");
+    let between = window.get(candidate.name.end..candidate.value.start).unwrap_or_default();
+    let made = candidate.wrapper == Wrapper::Call
+        && [&b"UUID"[..], b"Guid"].iter().any(|kind| between.windows(4).any(|w| w == *kind));
+    identifies && before != b"secret" || table || joined || made
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => *b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
 }
 
 /// Whether a name says where a reading goes on, in a list that comes in pages: `next_page_token`, `syncToken`.
@@ -1310,6 +1337,27 @@ pub(crate) mod tests {
         ] {
             assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
         }
+    }
+
+    #[test]
+    fn identities_are_silent_and_secrets_in_their_form_are_shown() {
+        let part = |n| random(HEX, n, 11 + n as u64);
+        let uuid = format!("{}-{}-{}-{}-{}", part(8), part(4), part(4), part(4), part(12));
+        for text in [
+            format!("auth_token_id: \"{uuid}\""),
+            format!("<link key=\"primaryKey\">{uuid}</link>"),
+            format!("UUID STORE_TOKEN = UUID.fromString(\"{uuid}\");"),
+            format!("INSERT INTO methods (id, method, t_id) VALUES ('1', 'password', '{uuid}');"),
+        ] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        for text in [
+            format!("client_secret: \"{uuid}\""),
+            format!("INSERT INTO users (id, password) VALUES (1, '{}');", random(ALNUM, 14, 2)),
+        ] {
+            assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        assert!(level(&format!("vault_secret_id = \"{uuid}\"")) >= Some(Confidence::Low));
     }
 
     #[test]
