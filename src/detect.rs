@@ -16,6 +16,7 @@ pub mod score;
 pub mod text;
 mod verify;
 mod weights;
+mod web_token;
 pub mod window;
 mod words;
 

@@ -8,10 +8,12 @@ mod vocabulary;
 use super::assignment::{Candidate, Quote, Syntax, Wrapper};
 use super::checksum::decode_base64;
 use super::placeholder::placeholder;
+use super::web_token::{self, Worth};
 use super::weights;
 use super::words::{Reading, reading};
 use crate::rule::Confidence;
 pub use path::{adjusted, is_dummy, path_adjustment};
+pub(super) use strength::is_made_of_words;
 use vocabulary::{DUMMY, Says, is_credential, says};
 
 /// How likely a candidate is a credential.
@@ -240,7 +242,7 @@ const SHORTEST_IN_URL: f32 = 5.0;
 // ---- the name ---------------------------------------------------------------------------------------
 
 /// Splits an identifier into lower-case words: at signs, digits' ends and capitals.
-fn split_words(name: &[u8], mut word: impl FnMut(&[u8])) {
+pub(super) fn split_words(name: &[u8], mut word: impl FnMut(&[u8])) {
     let mut buffer = [0u8; 32];
     let mut n = 0;
     for (i, b) in name.iter().enumerate() {
@@ -861,6 +863,8 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         || names_position(name)
         || holds_a_position(value)
         || is_identity(window, candidate)
+        || web_token::is_imitation(value)
+        || matches!(web_token::worth(value), Some(Worth::Nothing(_)))
         || says_public(window, candidate)
         || is_fingerprint(name, value)
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)

@@ -5,7 +5,8 @@ use std::{ops::Range, sync::Arc};
 use regex::bytes::Regex;
 
 use super::{
-    Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit, score,
+    Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit,
+    score, web_token, web_token::Worth,
 };
 use crate::rule::schema::NEIGHBOURS;
 use crate::rule::{Confidence, Kind, Reach, Requirement, Rule};
@@ -206,6 +207,14 @@ fn judge(
     }
     if let Some(why) = placeholder_in_format(value) {
         return Err(why);
+    }
+    if checksum == Some(Checksum::Jwt) {
+        match web_token::worth(value) {
+            Some(Worth::Nothing(why)) => return Err(why),
+            Some(Worth::Example) => return Ok(Certainty::Fixed(Confidence::Low)),
+            _ if web_token::is_named_invalid(&window[..secret.start]) => return Ok(Certainty::Fixed(Confidence::Low)),
+            _ => {}
+        }
     }
     let measured = entropy::shannon(value);
     match rule.entropy {

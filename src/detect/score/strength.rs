@@ -21,6 +21,11 @@ pub enum Origin {
     Words,
 }
 
+/// Whether a value is words that a person wrote.
+pub fn is_made_of_words(value: &[u8]) -> bool {
+    origin(value) == Origin::Words
+}
+
 /// Where a value seems to come from. Of base64 of text the text counts, of `user:password` the password.
 pub fn origin(value: &[u8]) -> Origin {
     let text = decoded(value);
