@@ -12,11 +12,12 @@ pub mod near;
 pub mod note;
 pub mod placeholder;
 pub mod prefilter;
+mod private_key;
 pub mod score;
 pub mod text;
 mod verify;
-mod weights;
 mod web_token;
+mod weights;
 pub mod window;
 mod words;
 

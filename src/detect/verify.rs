@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 
 use super::{
     Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit,
-    score, web_token, web_token::Worth,
+    private_key, score, web_token, web_token::Worth,
 };
 use crate::rule::schema::NEIGHBOURS;
 use crate::rule::{Confidence, Kind, Reach, Requirement, Rule};
@@ -193,6 +193,9 @@ fn judge(
     let value = &window[secret.clone()];
     if value.is_empty() {
         return Err("the secret is empty");
+    }
+    if value.starts_with(b"-----BEGIN ") && private_key::is_shortened(value, &window[secret.end..]) {
+        return Err("it is shortened");
     }
     if let Some(checksum) = checksum {
         if !checksum.verify(value) {
