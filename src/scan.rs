@@ -343,6 +343,7 @@ impl<'a> Collector<'a> {
             {
                 Some(Confidence::Low)
             }
+            Certainty::Fixed(_) if score::is_fake(path, matched.value(text)) => Some(Confidence::Low),
             Certainty::Fixed(confidence) => Some(confidence),
             Certainty::Scored(log_odds) => score::confidence(score::adjusted(log_odds, path, matched.value(text))),
         }

@@ -27,6 +27,13 @@ pub fn placeholder_in_format(value: &[u8]) -> Option<&'static str> {
     unreal(value, 95)
 }
 
+/// Whether a word in capitals inside of a token says that it was written over it: `ASIAIMAFAKEACCESSKEY`. By chance
+/// a token of 40 characters holds one of them once in some 400,000.
+pub fn says_fake(value: &[u8]) -> bool {
+    const SAYS: [&[u8]; 4] = [b"FAKE", b"DUMMY", b"SAMPLE", b"NOTREAL"];
+    (16..=64).contains(&value.len()) && SAYS.iter().any(|word| has(value, word))
+}
+
 /// Two counts in turn (`1a2b3c4d`), or one part three times and more.
 fn patterned(v: &[u8]) -> bool {
     // `a0b1c2d3-e4f5-…`
@@ -467,6 +474,17 @@ mod tests {
         ] {
             assert!(placeholder(value.as_bytes()).is_some(), "{value}");
         }
+    }
+
+    #[test]
+    fn a_token_says_that_it_is_fake() {
+        use crate::detect::score::tests::{ALNUM, random};
+        let drawn = random(ALNUM, 24, 3);
+        assert!(!says_fake(drawn.as_bytes()));
+        for word in ["FAKE", "DUMMY", "SAMPLE"] {
+            assert!(says_fake(format!("{}{word}{}", &drawn[..8], &drawn[12..]).as_bytes()), "{word}");
+        }
+        assert!(!says_fake(format!("{}fake{}", &drawn[..8], &drawn[12..]).as_bytes()));
     }
 
     #[test]

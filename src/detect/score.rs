@@ -12,7 +12,7 @@ use super::web_token::{self, Worth};
 use super::weights;
 use super::words::{Reading, reading};
 use crate::rule::Confidence;
-pub use path::{adjusted, is_dummy, path_adjustment};
+pub use path::{adjusted, is_dummy, is_fake, path_adjustment};
 pub(super) use strength::is_made_of_words;
 use vocabulary::{DUMMY, Says, is_credential, says};
 

@@ -211,6 +211,9 @@ fn judge(
     if let Some(why) = placeholder_in_format(value) {
         return Err(why);
     }
+    if rule.kind == Kind::Token && is_called_example(&window[..span.start]) {
+        return Err("what stands before it says that it is an example");
+    }
     if checksum == Some(Checksum::Jwt) {
         match web_token::worth(value) {
             Some(Worth::Nothing(why)) => return Err(why),
@@ -236,6 +239,14 @@ fn judge(
             .map(|sure| Certainty::Fixed(if sure { rule.confidence } else { Confidence::Low }));
     }
     Ok(Certainty::Fixed(rule.confidence))
+}
+
+/// Whether what stands before a token, as a part of the same word, says that it is an example: `sample-…`.
+fn is_called_example(before: &[u8]) -> bool {
+    const SAYS: [&[u8]; 4] = [b"sample", b"example", b"fake", b"dummy"];
+    let Some((b'-' | b'_', word)) = before.split_last() else { return false };
+    let letters = word.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    SAYS.iter().any(|says| word[word.len() - letters..].eq_ignore_ascii_case(says))
 }
 
 /// Whether a token is not part of a longer word, nor of a longer encoded text.

@@ -1,6 +1,7 @@
 //! What the path of a file says about a candidate in it.
 
 use super::strength::{Origin, origin};
+use crate::detect::placeholder::says_fake;
 
 /// What a path says about the values in its file.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -31,10 +32,18 @@ pub fn is_dummy(path: &[u8], secret: &[u8]) -> bool {
     place(path).has_dummy(secret)
 }
 
+/// Whether a value says that it is fake, in a file where such values are shown or tried.
+pub fn is_fake(path: &[u8], secret: &[u8]) -> bool {
+    says_fake(secret) && is_dummy(path, secret)
+}
+
 impl Place {
     fn has_dummy(self, secret: &[u8]) -> bool {
         if !(self.tries || self.shows || self.translates) {
             return false;
+        }
+        if says_fake(secret) {
+            return true;
         }
         if self.translates && !secret.iter().any(u8::is_ascii_digit) {
             return true;
@@ -236,6 +245,7 @@ mod tests {
         ] {
             assert!(adjusted(5.0, path.as_bytes(), b"hunter2") < super::super::MEDIUM, "{path}");
             assert!(adjusted(5.0, path.as_bytes(), b"kX9fQ2wLz7RbTn4v") >= super::super::MEDIUM, "{path}");
+            assert!(is_fake(path.as_bytes(), b"kX9fQ2FAKE7RbTn4v"), "{path}");
         }
         for path in ["latest.json", "contest/a.yml", "config/app.yml", "docker-compose.yml", "src/specific.rs"] {
             assert!(adjusted(5.0, path.as_bytes(), b"hunter2") >= super::super::MEDIUM, "{path}");
