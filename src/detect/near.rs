@@ -121,6 +121,9 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
     if OTHER.iter().any(|w| contains(name, w)) && !CREDENTIAL.iter().any(|w| contains(name, w)) {
         return Err("its name says that it is something else");
     }
+    if is_search_key(window, span) {
+        return Ok(false);
+    }
     if lines == 0 && word.end <= span.start {
         return if between.len() <= GAP { Ok(true) } else { Err("the provider's word stands too far away") };
     }
@@ -170,6 +173,17 @@ fn is_in_path_of_url(before: &[u8], word: &Range<usize>, line_start: usize) -> b
     let vault = parts.next().is_some_and(|part| matches!(part, b"keys" | b"secrets" | b"certificates"));
     let hosts = line_start + start + host..line_start + start + path;
     vault || !(word.start < hosts.end && hosts.start < word.end)
+}
+
+/// Whether a key stands beside an application's id and the name of an index: what a page's search sends to its
+/// visitors, and may do nothing but search.
+fn is_search_key(window: &[u8], span: &Range<usize>) -> bool {
+    /// How far to either side the two are looked for, in bytes.
+    const BESIDE: usize = 160;
+    let near = &window[span.start.saturating_sub(BESIDE)..window.len().min(span.end + BESIDE)];
+    [[&b"appId"[..], b"app_id"], [b"indexName", b"index_name"]]
+        .iter()
+        .all(|names| names.iter().any(|name| memchr::memmem::find(near, name).is_some()))
 }
 
 /// Whether a value is the name of a file in a path: `…/<hash>.png`.
@@ -282,6 +296,19 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_a_page_s_search_is_low() {
+        let value = "0b7d".repeat(8);
+        for (text, sure) in [
+            (format!("acme: {{ appId: 'A1', apiKey: '{value}', indexName: 'docs' }}"), false),
+            (format!("acme: {{ apiKey: '{value}', indexName: 'docs' }}"), true),
+            (format!("acme: {{ appId: 'A1', apiKey: '{value}' }}"), true),
+        ] {
+            let at = text.find(&value).expect("it stands there");
+            assert_eq!(evidence(text.as_bytes(), &(0..4), &(at..at + 32)), Ok(sure), "{text}");
+        }
+    }
 
     #[test]
     fn a_hash_that_names_a_file_is_no_credential() {

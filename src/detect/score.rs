@@ -866,7 +866,7 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         || web_token::is_imitation(value)
         || matches!(web_token::worth(value), Some(Worth::Nothing(_)))
         || says_public(window, candidate)
-        || is_fingerprint(name, value)
+        || is_fingerprint(window, candidate)
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
     {
         return None;
@@ -1017,8 +1017,14 @@ fn call(between: &[u8]) -> &[u8] {
     &between[start..end]
 }
 
-/// Whether a value is the fingerprint of a PGP key, by its name and shape.
-fn is_fingerprint(name: &[u8], value: &[u8]) -> bool {
+/// Whether a value is the fingerprint of a PGP key, by its shape and its name or the word before that:
+/// `GPG key: …`.
+fn is_fingerprint(window: &[u8], candidate: &Candidate) -> bool {
+    /// How far before the name the word may stand, in bytes.
+    const BEFORE: usize = 12;
+    let value = &window[candidate.value.clone()];
+    let line = memchr::memrchr(b'\n', &window[..candidate.name.start]).map_or(0, |at| at + 1);
+    let name = &window[candidate.name.start.saturating_sub(BEFORE).max(line)..candidate.name.end];
     matches!(value.len(), 16 | 40)
         && value.iter().all(u8::is_ascii_hexdigit)
         && [&b"gpg"[..], b"pgp"].iter().any(|word| name.windows(3).any(|w| w.eq_ignore_ascii_case(word)))
