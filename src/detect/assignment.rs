@@ -1091,11 +1091,15 @@ fn scheme(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) -> bool {
     if start == hit.end {
         return false;
     }
+    let bearer = matches!(window[hit.end - 1], b'r' | b'R');
+    // `panel-basic bg-neutral-11`: classes of a page.
+    if !bearer && hit.start > 0 && window[hit.start - 1] == b'-' {
+        return true;
+    }
     let inside = |b: &u8| {
         b.is_ascii_alphanumeric() || matches!(*b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b':' | b'|' | b'!')
     };
     let n = window[start..].iter().position(|b| !inside(b)).unwrap_or(window.len() - start);
-    let bearer = matches!(window[hit.end - 1], b'r' | b'R');
     let mut end = start + n;
     if window[start..end].ends_with(b"...") {
         return true;
@@ -1287,6 +1291,7 @@ mod tests {
             ("\"1\",\"password\",\"abcdef\"", "password"),
             ("INSERT INTO t (\"password\", \"mail\") SELECT a, b", "password"),
             ("call(a, password)", "password"),
+            ("<div class=\"login panel-basic bg-neutral-11 mvxl\">", "basic"),
             ("INTO t (a, password", "password"),
         ] {
             assert_eq!(found(text, keyword), [], "{text}");

@@ -1092,7 +1092,11 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
             return false;
         }
     }
-    if is_sentence(window, value, candidate) {
+    if is_sentence(window, value, candidate)
+        || is_option_or_path(value)
+        || is_expression(value)
+        || is_part_of_comparison(&window[candidate.name.clone()], candidate)
+    {
         return false;
     }
     // Public keys in DER (Ed25519, RSA, EC); PEM in base64, which has a rule of its own.
@@ -1172,11 +1176,64 @@ fn is_code(value: &[u8]) -> bool {
         && memchr::memchr(b'<', value)
             .is_some_and(|at| at > 0 && value[..at].iter().chain(&value[at + 1..value.len() - 1]).all(name));
     let number = value.len() <= 18 && value.starts_with(b"0x") && value[2..].iter().all(u8::is_ascii_hexdigit);
-    generic || number || value.ends_with(b":") || TYPES.contains(&value)
+    // `password: CharArray?`, `secret: String!`
+    let optional = matches!(value, [b'A'..=b'Z', name @ .., b'?'] if name.iter().all(u8::is_ascii_alphabetic))
+        || matches!(value, b"String!" | b"ID!" | b"Int!" | b"Boolean!" | b"Password!" | b"JSON!");
+    generic || number || optional || value.ends_with(b":") || TYPES.contains(&value)
+}
+
+/// Whether a value is an option of a command line (`--jmxurl`) or a path below a folder that every system has.
+fn is_option_or_path(value: &[u8]) -> bool {
+    const FOLDERS: [&[u8]; 13] = [
+        b"/usr/", b"/bin/", b"/sbin/", b"/etc/", b"/var/", b"/opt/", b"/lib/", b"/tmp/", b"/dev/", b"/proc/", b"/run/",
+        b"/mnt/", b"/srv/",
+    ];
+    let small = |b: &u8| b.is_ascii_lowercase() || matches!(b, b'-' | b'_' | b'.' | b'/');
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let plain = digits <= 3 && value.iter().all(|b| small(b) || b.is_ascii_digit());
+    let option = value.len() > 4 && value.starts_with(b"--") && value[2].is_ascii_lowercase();
+    plain && (option && !value.contains(&b'/') || FOLDERS.iter().any(|folder| value.starts_with(folder)))
+}
+
+/// Whether a value is a regular expression: a class of characters and how many of them, `[0-9A-Za-z]{33}`.
+fn is_expression(value: &[u8]) -> bool {
+    let ranges = |class: &[u8]| {
+        class.windows(3).any(|w| w[1] == b'-' && w[0].is_ascii_alphanumeric() && w[2].is_ascii_alphanumeric())
+            || class.contains(&b'\\')
+    };
+    value.iter().enumerate().filter(|(_, b)| **b == b'[').any(|(open, _)| {
+        let Some(close) = memchr::memchr(b']', &value[open..]).map(|n| open + n) else { return false };
+        ranges(&value[open + 1..close])
+            && match value[close + 1..] {
+                [b'+' | b'*', ..] => true,
+                [b'{', b'0'..=b'9', ..] => value[close..].contains(&b'}'),
+                _ => false,
+            }
+    })
+}
+
+/// Whether a value is compared with a part of something, or names a program in a sentence: no whole credential.
+fn is_part_of_comparison(name: &[u8], candidate: &Candidate) -> bool {
+    const PARTS: [&[u8]; 8] =
+        [b"startswith", b"endswith", b"starts_with", b"ends_with", b"indexof", b"contains", b"hasprefix", b"hassuffix"];
+    let method = name.rsplit(|b| *b == b'.').next().unwrap_or(name);
+    candidate.syntax == Syntax::Call
+        && method.len() < name.len()
+        && PARTS.iter().any(|part| method.eq_ignore_ascii_case(part))
 }
 
 /// Whether a value is a word of a sentence: `passwords: read-only cannot create …`.
 fn is_sentence(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
+    // "change the password using `program`"
+    let between = window.get(candidate.name.end..candidate.value.start).unwrap_or_default();
+    let by = between.trim_ascii_start();
+    if candidate.syntax == Syntax::Word
+        && candidate.quote == Quote::Backtick
+        && [&b"using"[..], b"with", b"by"].iter().any(|word| by.starts_with(word))
+        && value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'_' | b' '))
+    {
+        return true;
+    }
     if candidate.quote != Quote::None
         || candidate.syntax != Syntax::Colon
         || !value.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
@@ -1346,6 +1403,32 @@ pub(crate) mod tests {
             format!("keyword: {hash}"),
         ] {
             assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+    }
+
+    #[test]
+    fn options_types_and_expressions_are_silent() {
+        let hash = random(HEX, 40, 21);
+        for text in [
+            "if (token.equals(\"--jmxurl\")) {".to_owned(),
+            "if (token.startsWith(\"X9-kq2-\")) {".to_owned(),
+            "CTL_KEY_default=\"/usr/sbin/brokerctl\"".to_owned(),
+            "fun open(store: KeyStore, password: CharArray?, alias: String? = null) {".to_owned(),
+            "input A { password: String!, name: String! }".to_owned(),
+            "TOKEN_RE = re.compile(r\"acme_[0-9A-Za-z]{33}\")".to_owned(),
+            "change the user password using `brokerctl` or the web".to_owned(),
+            format!("our GPG key: {hash}<br>"),
+        ] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        let drawn = random(ALNUM, 24, 22);
+        for text in [
+            format!("if (token.equals(\"{drawn}\")) {{"),
+            format!("password = \"--{drawn}\""),
+            format!("password = \"[{drawn}]+\""),
+            "password: Rtwqkmvx!".to_owned(),
+        ] {
+            assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
         }
     }
 
