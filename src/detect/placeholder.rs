@@ -21,6 +21,11 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
     unreal(value, 70).or_else(|| patterned(trim(value)).then_some("a pattern"))
 }
 
+/// Whether a value is counts in turn, or one part three times and more: `changemechangemechangeme`.
+pub fn is_pattern(value: &[u8]) -> bool {
+    patterned(trim(value))
+}
+
 /// As [`placeholder`], for a value that its format or its provider's name already speak for: short counts
 /// in a row (`abcd1234efgh5678`) do not disprove it, only a value that counts from end to end.
 pub fn placeholder_in_format(value: &[u8]) -> Option<&'static str> {
@@ -66,6 +71,9 @@ fn unreal(value: &[u8], steps: usize) -> Option<&'static str> {
     }
     if sequence(trimmed, steps) || counting(trimmed) {
         return Some("a sequence");
+    }
+    if decodes_to_dead_beef(trimmed) {
+        return Some("a published example");
     }
     if let Some(why) = spoken(trimmed) {
         return Some(why);
@@ -328,6 +336,17 @@ fn counting(v: &[u8]) -> bool {
     steps * 10 >= (v.len() / 2 - 1) * 8
 }
 
+/// Whether a seed of one-time passwords is a greeting and 0xDEADBEEF, as manuals have it (`Hello!` and these).
+fn decodes_to_dead_beef(v: &[u8]) -> bool {
+    if v.len() != 16 || !v.iter().all(|b| matches!(b, b'A'..=b'Z' | b'2'..=b'7')) {
+        return false;
+    }
+    let digit = |b: &u8| u128::from(if b.is_ascii_digit() { b - b'2' + 26 } else { b - b'A' });
+    let bits = v.iter().fold(0u128, |bits, b| bits << 5 | digit(b));
+    // The last byte varies.
+    bits & 0xffff_ff00 == 0xdead_be00
+}
+
 /// Words that say so, as whole words: `YOUR_API_KEY`, `<insert…`, `AKIA…EXAMPLE`, `changeme`.
 fn spoken(v: &[u8]) -> Option<&'static str> {
     if v.len() > 200 {
@@ -471,6 +490,7 @@ mod tests {
             "process.env.TOKEN",
             "000102030405060708090a0b0c0d0e0f",
             "sk-...",
+            "MFRGGZDFM3PK3PXP",
         ] {
             assert!(placeholder(value.as_bytes()).is_some(), "{value}");
         }

@@ -169,7 +169,14 @@ impl Features {
             (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
             (Feature::NameDummy, -5.0 * value(Feature::NameDummy)),
             (Feature::ValueUser, -2.0 * value(Feature::ValueUser)),
-            (Feature::ValueDecodesDummy, if dummy > 0.6 { -4.0 * dummy } else { 0.0 }),
+            (
+                Feature::ValueDecodesDummy,
+                match dummy {
+                    WORDED.. => -7.0,
+                    0.6.. => -4.0 * dummy,
+                    _ => 0.0,
+                },
+            ),
         ]
     }
 }
@@ -232,6 +239,8 @@ pub const MEDIUM: f32 = 0.0;
 /// Counted from here.
 pub const LOW: f32 = -2.0;
 
+/// [`Feature::ValueDecodesDummy`] of words as people write them.
+const WORDED: f32 = 1.0;
 /// [`Feature::SyntaxKind`] of [`Syntax::Url`].
 const URL_SYNTAX: f32 = 12.0;
 /// What a URL's password gets for its place…
@@ -871,6 +880,9 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     {
         return None;
     }
+    // What a URL escapes is judged as it is meant.
+    let meant = (candidate.syntax == Syntax::Url).then(|| strength::unescaped(value)).flatten();
+    let value = meant.as_deref().unwrap_or(value);
     match placeholder(value) {
         None => {}
         Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
@@ -893,7 +905,13 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
             Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
             Some(_) => return None,
         }
-        f.set(Feature::ValueDecodesDummy, dummy_share(&text));
+        // Words as people write them, a dummy word among them: `the-client-secret`.
+        let share = dummy_share(&text);
+        let worded = share > 0.2 && is_made_of_words(&text);
+        f.set(Feature::ValueDecodesDummy, if worded { WORDED } else { share });
+        if web_token::is_imitation(pair.map_or(secret, |at| &text[at + 1..])) {
+            return None;
+        }
     } else if candidate.syntax == Syntax::Basic {
         f.set(Feature::ValueDecodes, -1.0);
     }
@@ -1038,7 +1056,7 @@ fn says_public(window: &[u8], candidate: &Candidate) -> bool {
 }
 
 /// The printable text that a value is the base64 of.
-fn decoded(value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn decoded(value: &[u8]) -> Option<Vec<u8>> {
     use base64::Engine as _;
     if value.len() < 8
         || value.len() > 400
@@ -1047,7 +1065,16 @@ fn decoded(value: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let end = value.iter().rposition(|b| *b != b'=')? + 1;
-    let text = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&value[..end]).ok()?;
+    let mut text = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&value[..end]).ok()?;
+    // `echo word | base64` has a line end, fields of fixed length have NULs.
+    let length = text.len();
+    text.retain(|c| *c != 0);
+    if (length - text.len()) * 3 > length {
+        return None;
+    }
+    while matches!(text.last(), Some(b'\n' | b'\r')) {
+        text.pop();
+    }
     // Letters beyond ASCII are few in any text.
     let foreign = text.iter().filter(|c| **c >= 0x80).count();
     (text.len() >= 5 && foreign * 4 <= text.len() && text.iter().all(|c| *c >= 32 && *c != 127)).then_some(text)
@@ -1404,6 +1431,19 @@ pub(crate) mod tests {
         ] {
             assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
         }
+    }
+
+    #[test]
+    fn what_decodes_to_words_is_judged_by_them() {
+        use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+        for words in ["the-client-secret\n", "proxy-client-secret", "any-user:eyJfoobar.eyJfoobar.12345asdf"] {
+            let text = format!("secret: {}", BASE64.encode(words));
+            assert!(level(&text) < Some(Confidence::Medium), "{words}: {:?}", best(&text));
+        }
+        let drawn = random(ALNUM, 20, 4);
+        let text = format!("secret: {}", BASE64.encode(format!("{drawn}\n")));
+        assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        assert_eq!(level("amqp://app:pass%77ord@host:1"), level("amqp://app:password@host:1"));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::{ops::Range, sync::Arc};
 use regex::bytes::Regex;
 
 use super::{
-    Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit,
-    private_key, score, web_token, web_token::Worth,
+    Match, assignment, checksum::Checksum, entropy, near, placeholder::is_pattern, placeholder::placeholder_in_format,
+    prefilter::Hit, private_key, score, web_token, web_token::Worth,
 };
 use crate::rule::schema::NEIGHBOURS;
 use crate::rule::{Confidence, Kind, Reach, Requirement, Rule};
@@ -210,6 +210,10 @@ fn judge(
     }
     if let Some(why) = placeholder_in_format(value) {
         return Err(why);
+    }
+    // A key in base64 of a word over and over.
+    if rule.kind == Kind::Regex && score::decoded(value).is_some_and(|text| is_pattern(&text)) {
+        return Err("it is the base64 of a pattern");
     }
     if rule.kind == Kind::Token && is_called_example(&window[..span.start]) {
         return Err("what stands before it says that it is an example");

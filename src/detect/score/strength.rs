@@ -28,17 +28,23 @@ pub fn is_made_of_words(value: &[u8]) -> bool {
 
 /// Where a value seems to come from. Of base64 of text the text counts, of `user:password` the password.
 pub fn origin(value: &[u8]) -> Origin {
+    let plain = unescaped(value);
+    let value = plain.as_deref().unwrap_or(value);
     let text = decoded(value);
     let value = match &text {
         Some(text) => memchr::memchr(b':', text).map_or(&text[..], |at| &text[at + 1..]),
         None => value,
     };
+    if value.len() > LONGEST {
+        return if is_mashed(value) { Origin::Hand } else { Origin::Machine };
+    }
     // Digits in hexadecimal are no look-alikes.
-    if value.len() > LONGEST || value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit) {
+    if value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit) {
         return Origin::Machine;
     }
-    let read = fold(value);
-    if in_words(&read) >= WORDS {
+    let read = fold(value, b'e');
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    if digits * 2 < value.len() && in_words(&read).max(in_words(&fold(value, b's'))) >= WORDS {
         Origin::Words
     } else if bits(&read) < DRAWN || is_mashed(value) {
         Origin::Hand
@@ -47,12 +53,32 @@ pub fn origin(value: &[u8]) -> Origin {
     }
 }
 
-/// The value with look-alikes beside letters read as letters: `p4$$w0rd`.
-fn fold(value: &[u8]) -> Vec<u8> {
+/// A value with its percent signs decoded: `p%40ss`; `None` where it has none.
+pub fn unescaped(value: &[u8]) -> Option<Vec<u8>> {
+    let hex = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
+    let mut plain = Vec::with_capacity(value.len());
+    let mut rest = value;
+    let mut any = false;
+    while let [first, tail @ ..] = rest {
+        if let [b'%', high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            plain.push(high * 16 + low);
+            (any, rest) = (true, after);
+        } else {
+            plain.push(*first);
+            rest = tail;
+        }
+    }
+    any.then_some(plain)
+}
+
+/// The value with look-alikes beside letters read as letters: `p4$$w0rd`. A `3` is an e, and to some an s.
+fn fold(value: &[u8], three: u8) -> Vec<u8> {
     let letter = |i: usize| value.get(i).is_some_and(u8::is_ascii_alphabetic);
     let alike = |b: u8| match b {
         b'@' | b'4' => Some(b'a'),
-        b'3' => Some(b'e'),
+        b'3' => Some(three),
         b'1' | b'!' => Some(b'i'),
         b'0' => Some(b'o'),
         b'$' | b'5' => Some(b's'),
@@ -64,7 +90,8 @@ fn fold(value: &[u8]) -> Vec<u8> {
     let between = |i: usize| {
         let before = value[..i].iter().rev().take_while(run).count();
         let after = value[i + 1..].iter().take_while(run).count();
-        before + after < 3 && i > before && letter(i - before - 1) && letter(i + after + 1)
+        let ends = matches!(value.get(i + after + 1), Some(b'_' | b'-'));
+        before + after < 3 && i > before && letter(i - before - 1) && (ends || letter(i + after + 1))
     };
     value.iter().enumerate().map(|(i, b)| alike(*b).filter(|_| between(i)).unwrap_or(*b)).collect()
 }
@@ -72,6 +99,9 @@ fn fold(value: &[u8]) -> Vec<u8> {
 /// The part of a value that stands in words: runs of letters that read like words, and dummy words. Signs
 /// between words belong to them, and so do digits and signs at the end: `summer-2024!`.
 fn in_words(value: &[u8]) -> f32 {
+    // … and a few before them: `03#word`.
+    let start = value.iter().position(u8::is_ascii_alphabetic).filter(|at| *at <= 4).unwrap_or(0);
+    let value = &value[start..];
     let end = value.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |at| at + 1);
     let text = &value[..end];
     let signs = text.iter().filter(|b| matches!(b, b'-' | b'_' | b' ' | b'.')).count();
@@ -135,6 +165,9 @@ mod tests {
             "qwe123",
             "a_not_so_secure_key",
             "guest:guest",
+            "p%40ss%77ord",
+            "03#pa33w0rd",
+            "pr1V4T3_keY_t3xT",
         ] {
             assert!(origin(value.as_bytes()) > Origin::Machine, "{value}");
         }
