@@ -140,6 +140,9 @@ fn template(v: &[u8]) -> Option<&'static str> {
     if first == b'_' && last == b'_' && v.len() > 4 && v[1] == b'_' && named(v) {
         return Some("a template");
     }
+    if translated(v) {
+        return Some("a placeholder of a translation");
+    }
     if matches!(v, b"%s" | b"%d" | b"%v" | b"%q" | b"%r" | b"%@" | b"%x" | b"{}" | b"{0}" | b"{1}" | b"?" | b"%S")
         || v.starts_with(b"%(")
         || v.starts_with(b"%{")
@@ -148,6 +151,16 @@ fn template(v: &[u8]) -> Option<&'static str> {
         return Some("a format string");
     }
     None
+}
+
+/// The pseudo-language of Crowdin's in-context translation: `crwdns1777:0crwdne1777:0`, the same number twice.
+fn translated(v: &[u8]) -> bool {
+    let number = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let Some(open) = v.strip_prefix(b"crwdns") else { return false };
+    let length = number(open);
+    length > 0
+        && open[length..].starts_with(b":")
+        && memchr::memmem::rfind(v, b"crwdne").is_some_and(|at| v[at + 6..].starts_with(&open[..length]))
 }
 
 fn looks_hashed(v: &[u8]) -> bool {
@@ -491,6 +504,8 @@ mod tests {
             "000102030405060708090a0b0c0d0e0f",
             "sk-...",
             "MFRGGZDFM3PK3PXP",
+            "crwdns17:0crwdne17:0",
+            "crwdns17:0%1$s:18crwdne17:0",
         ] {
             assert!(placeholder(value.as_bytes()).is_some(), "{value}");
         }
