@@ -39,7 +39,7 @@ pub fn says_fake(value: &[u8]) -> bool {
     (16..=64).contains(&value.len()) && SAYS.iter().any(|word| has(value, word))
 }
 
-/// Two counts in turn (`1a2b3c4d`), or one part three times and more.
+/// Two counts in turn (`1a2b3c4d`), one part three times and more, or the same half twice.
 fn patterned(v: &[u8]) -> bool {
     // `a0b1c2d3-e4f5-…`
     let letters: Vec<u8>;
@@ -52,6 +52,7 @@ fn patterned(v: &[u8]) -> bool {
     let counts = v.windows(3).filter(|w| step(w[0], w[2])).count();
     v.len() >= 8 && counts >= 6 && counts * 10 >= (v.len() - 2) * 7
         || v.len() >= 24 && (2..=v.len() / 3).any(|period| v[period..] == v[..v.len() - period])
+        || v.len() >= 16 && v.len() % 2 == 0 && v[v.len() / 2..] == v[..v.len() / 2]
 }
 
 /// `steps`: the percentage of its neighbouring characters that must count up in a sequence.
@@ -256,6 +257,15 @@ fn reference(v: &[u8]) -> Option<&'static str> {
     // Sealed Secrets: the length of an RSA-encrypted key of 512 bytes, then the key.
     let sealed = v.len() >= 400 && v.starts_with(b"Ag") && matches!(v[2], b'A'..=b'D');
     if sealed {
+        return Some("an encrypted value");
+    }
+    // Maven: base64 in braces is encrypted with the master password of `settings-security.xml`.
+    if let [b'{', inside @ .., b'}'] = v
+        && inside.len() >= 24
+        && inside.len() % 4 == 0
+        && inside.iter().any(u8::is_ascii_digit)
+        && inside.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+    {
         return Some("an encrypted value");
     }
     if starts_any(v, SEALED) {
@@ -512,13 +522,15 @@ mod tests {
     }
 
     #[test]
-    fn a_token_says_that_it_is_fake() {
+    fn a_value_says_that_it_is_fake_or_sealed() {
         use crate::detect::score::tests::{ALNUM, random};
         let drawn = random(ALNUM, 24, 3);
         assert!(!says_fake(drawn.as_bytes()));
         for word in ["FAKE", "DUMMY", "SAMPLE"] {
             assert!(says_fake(format!("{}{word}{}", &drawn[..8], &drawn[12..]).as_bytes()), "{word}");
         }
+        assert!(placeholder(format!("{0}{0}", &drawn[..10]).as_bytes()).is_some(), "one half twice");
+        assert!(placeholder(format!("{{{}7{drawn}0==}}", &drawn[..16]).as_bytes()).is_some(), "Maven's encryption");
         assert!(!says_fake(format!("{}fake{}", &drawn[..8], &drawn[12..]).as_bytes()));
     }
 

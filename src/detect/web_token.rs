@@ -63,7 +63,7 @@ pub(super) fn is_imitation(value: &[u8]) -> bool {
     let (Some(header), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return false;
     };
-    header.starts_with(b"eyJ") && claims.starts_with(b"eyJ") && object(claims).is_none()
+    (header.starts_with(b"eyJ") || object(header).is_some()) && claims.starts_with(b"ey") && object(claims).is_none()
 }
 
 /// Whether the name before a token says that it does not hold: `invalidToken = "`, `EXPIRED_JWT:`.
@@ -122,6 +122,8 @@ mod tests {
         assert_eq!(worth_of(&key), None);
         assert!(matches!(worth_of(&head[..head.len() - 4]), Some(Worth::Nothing(_))), "a part");
         assert!(!is_imitation(token.as_bytes()) && is_imitation(b"eyJfoobar.eyJfoobar.12345asdf"));
+        let spaced = format!("{}.eyJfoobar.12345asdf", BASE64.encode(r#"{ "alg": "RS256" }"#));
+        assert!(is_imitation(spaced.as_bytes()), "{spaced}");
     }
 
     #[test]

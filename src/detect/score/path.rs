@@ -80,6 +80,14 @@ impl Place {
             hashed = matches!(word, b"hash" | b"hashed" | b"digest");
         });
         let identity = self.tries && !is_secret && is_uuid(secret);
+        // `RefreshToken: "RefreshToken.123…"`
+        let end = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |at| at + 1);
+        let start = name[..end].iter().rposition(|b| !b.is_ascii_alphanumeric() && *b != b'_').map_or(0, |at| at + 1);
+        let own = &name[start..end];
+        let named = own.len() >= 6 && secret.len() > own.len() && secret[..own.len()].eq_ignore_ascii_case(own);
+        if self.tries && named {
+            return true;
+        }
         // In a manual it may be the password of everybody who follows it.
         hashed || identity || self.tries && is_typed(secret)
     }
@@ -341,6 +349,7 @@ mod tests {
         let part = |n| random("0123456789abcdef", n, n as u64);
         let uuid = format!("{}-{}-{}-{}-{}", part(8), part(4), part(4), part(4), part(12));
         let base64 = random(ALNUM, 44, 5);
+        let own = format!("RefreshToken.{base64}");
         let short = random("abcdefghijklmnopqrstuvwxyz0123456789", 10, 6);
         for (name, value, in_tests, elsewhere) in [
             ("password: ", &hash, false, true),
@@ -349,6 +358,7 @@ mod tests {
             ("session_token: ", &uuid, false, true),
             ("client_secret: ", &uuid, true, true),
             ("password: ", &short, false, true),
+            ("RefreshToken: \"", &own, false, true),
         ] {
             let shown =
                 |path: &str| adjusted(5.0, path.as_bytes(), value.as_bytes(), name.as_bytes()) >= super::super::MEDIUM;
