@@ -343,8 +343,13 @@ impl<'a> Collector<'a> {
             {
                 Some(Confidence::Low)
             }
+            Certainty::Fixed(_) if score::is_fake(path, matched.value(text)) => Some(Confidence::Low),
             Certainty::Fixed(confidence) => Some(confidence),
-            Certainty::Scored(log_odds) => score::confidence(score::adjusted(log_odds, path, matched.value(text))),
+            Certainty::Scored(log_odds) => {
+                let name = if matched.decoded.is_some() { 0..0 } else { matched.span.start..matched.secret.start };
+                let name = text.get(name).unwrap_or_default();
+                score::confidence(score::adjusted(log_odds, path, matched.value(text), name))
+            }
         }
     }
 

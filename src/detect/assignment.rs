@@ -159,7 +159,18 @@ fn name_start(window: &[u8], end: usize) -> Option<usize> {
     while i < end && !is_name(window[i]) {
         i += 1;
     }
+    // `\u0026page_token`: the name starts after the escape.
+    if i > 0 && escaped_delimiter(&window[i - 1..]) && end - i > 5 {
+        i += 5;
+    }
     Some(i)
+}
+
+/// Whether a text starts with a character that ends a value in a URL or a page, as JSON escapes it:
+/// `&`, `<`, `>`, `"`, `'`.
+fn escaped_delimiter(text: &[u8]) -> bool {
+    let [b'\\', b'u', b'0', b'0', high, low, ..] = text else { return false };
+    matches!((high, low | 32), (b'2', b'2' | b'6' | b'7') | (b'3', b'c' | b'e'))
 }
 
 fn line_start(window: &[u8], i: usize) -> usize {
@@ -188,9 +199,13 @@ fn named(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) {
         b'"' | b'\'' | b'`' | b']' | b'}' | b'?' | b'*' | b'\\' | b'&' => close(window, end),
         b'!' if at(window, end + 1) == b'=' => end,
         b'%' if window[end..].starts_with(b"%3D") => end,
+        b',' | b')' => return column(window, hit, end, out),
         _ => return,
     };
     let mut i = blanks(window, closed);
+    if closed > end && matches!(at(window, i), b',' | b')') && is_column(window, hit.start) {
+        return column(window, hit, end, out);
+    }
     if at(window, i) == b'[' && i == closed {
         // `password[] = `, `key[32] = `
         let Some(n) = window[i..window.len().min(i + 24)].iter().position(|b| *b == b']') else { return };
@@ -247,6 +262,98 @@ fn named(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) {
         Syntax::Sibling => finder.sibling(from),
         Syntax::Word => finder.word(from),
         _ => finder.operator(from),
+    }
+}
+
+/// Longest list of columns looked at.
+const LONGEST_LIST: usize = 600;
+/// Most rows of values looked at.
+const ROWS: usize = 32;
+
+/// Whether a byte can stand in a list of columns.
+fn in_columns(b: u8) -> bool {
+    is_name(b) || b.is_ascii_whitespace() || matches!(b, b',' | b'.' | b'`' | b'"' | b'[' | b']')
+}
+
+/// Where the list opens whose part stands here, if it is the list of columns of an `INSERT INTO`.
+fn columns_start(window: &[u8], i: usize) -> Option<usize> {
+    let first = i.saturating_sub(LONGEST_LIST);
+    let open = first + window[first..i].iter().rposition(|b| !in_columns(*b))?;
+    if window[open] != b'(' {
+        return None;
+    }
+    let table = window[..open].trim_ascii_end();
+    let table_start = table.iter().rposition(|b| !in_columns(*b) || b.is_ascii_whitespace() || *b == b',')? + 1;
+    let head = table[..table_start].trim_ascii_end();
+    (head.len() < table_start && table_start < table.len() && head.len() >= 4)
+        .then(|| head[head.len() - 4..].eq_ignore_ascii_case(b"into"))?
+        .then_some(open)
+}
+
+fn is_column(window: &[u8], i: usize) -> bool {
+    columns_start(window, i).is_some()
+}
+
+/// The values of a column: `INSERT INTO t (id, password) VALUES (1, 'x'), (2, 'y')`.
+fn column(window: &[u8], hit: Range<usize>, end: usize, out: &mut Vec<Candidate>) {
+    let Some(start) = name_start(window, hit.start) else { return };
+    let Some(open) = columns_start(window, start) else { return };
+    let place = window[open..start].iter().filter(|b| **b == b',').count();
+    let Some(n) = window[end..].iter().take(LONGEST_LIST).position(|b| !in_columns(*b)) else { return };
+    let space = |mut i: usize| {
+        while i < window.len() && window[i].is_ascii_whitespace() {
+            i += 1;
+        }
+        i
+    };
+    let mut i = space(end + n + 1);
+    if at(window, end + n) != b')' || !window[i..].get(..6).is_some_and(|w| w.eq_ignore_ascii_case(b"values")) {
+        return;
+    }
+    i += 6;
+    let mut finder = Finder { window, name: start..end, quoted: false, syntax: Syntax::Assign, out };
+    for _ in 0..ROWS {
+        i = space(i);
+        if at(window, i) != b'(' {
+            return;
+        }
+        i += 1;
+        let mut column = 0;
+        loop {
+            i = space(i);
+            // `N'x'`, `E'x'`
+            i += usize::from(is_name(at(window, i)) && at(window, i + 1) == b'\'');
+            if let Some((value, quote, after)) = finder.sql_string(i) {
+                i = space(after);
+                if column == place && matches!(at(window, i), b',' | b')') {
+                    finder.push(value, quote, Wrapper::None);
+                }
+            }
+            let mut depth = 0;
+            while i < window.len() && (depth > 0 || !matches!(window[i], b',' | b')')) {
+                match window[i] {
+                    b'(' => depth += 1,
+                    b')' => depth -= 1,
+                    b'\'' | b'"' => {
+                        let Some((_, _, after)) = finder.sql_string(i) else { return };
+                        i = after;
+                        continue;
+                    }
+                    _ => {}
+                }
+                i += 1;
+            }
+            if at(window, i) != b',' {
+                break;
+            }
+            column += 1;
+            i += 1;
+        }
+        i = space(i + 1);
+        if at(window, i) != b',' {
+            return;
+        }
+        i += 1;
     }
 }
 
@@ -338,6 +445,84 @@ impl Finder<'_, '_> {
             return (e > s).then_some((s..e, quote, e));
         }
         None
+    }
+
+    /// The string of SQL that opens at `i`: a quote in it is doubled, or escaped.
+    fn sql_string(&self, i: usize) -> Option<(Range<usize>, Quote, usize)> {
+        let w = self.window;
+        let quote = match at(w, i) {
+            b'"' => Quote::Double,
+            b'\'' => Quote::Single,
+            _ => return None,
+        };
+        let mut j = i + 1;
+        while j < w.len() {
+            match w[j] {
+                b'\\' => j += 1,
+                b if b == w[i] && at(w, j + 1) == b => j += 1,
+                b if b == w[i] => return Some((i + 1..j, quote, j + 1)),
+                _ => {}
+            }
+            j += 1;
+        }
+        None
+    }
+
+    /// Whether the quoted word that would be a name is a value itself: one in a row of SQL's `VALUES`, or every
+    /// second one in a line of values: `('1', 'password', '2021'),`.
+    fn is_value_in_row(&self) -> bool {
+        let w = self.window;
+        let Some(open) = self.name.start.checked_sub(1).filter(|open| matches!(w[*open], b'"' | b'\'')) else {
+            return false;
+        };
+        let first = open.saturating_sub(LONGEST);
+        let values = w[first..open]
+            .windows(6)
+            .rposition(|word| word.eq_ignore_ascii_case(b"values"))
+            .map(|at| first + at)
+            .filter(|at| *at == 0 || w[at - 1].is_ascii_whitespace() || w[at - 1] == b')');
+        if let Some(values) = values {
+            let (mut i, mut depth) = (values + 6, 0);
+            while i < open {
+                match w[i] {
+                    b'(' => depth += 1,
+                    b')' => depth -= 1,
+                    b';' if depth == 0 => break,
+                    b'\'' | b'"' => match self.sql_string(i) {
+                        Some((_, _, after)) => {
+                            i = after;
+                            continue;
+                        }
+                        None => break,
+                    },
+                    _ => {}
+                }
+                i += 1;
+            }
+            if i == open && depth == 1 {
+                return true;
+            }
+        }
+        let mut i = blanks(w, line_start(w, open));
+        let row = at(w, i) == b'(';
+        i += usize::from(row);
+        if !row && !matches!(at(w, i), b'"' | b'\'') {
+            return false;
+        }
+        let mut place = 0;
+        while i < open {
+            i = match self.sql_string(i) {
+                Some((_, _, after)) => after,
+                None => i + w[i..open].iter().take_while(|b| is_name(**b) || matches!(b, b'.' | b'-' | b'+')).count(),
+            };
+            i = blanks(w, i);
+            if at(w, i) != b',' {
+                return false;
+            }
+            place += 1;
+            i = blanks(w, i + 1);
+        }
+        i == open && place % 2 == 1
     }
 
     /// Whether the name is the first word of its line (after a bullet, comment sign, `export` …).
@@ -646,7 +831,8 @@ impl Finder<'_, '_> {
     /// The end of an unquoted value.
     fn bare(&self, i: usize, line: bool) -> usize {
         let w = self.window;
-        let query = self.name.start > 0 && matches!(w[self.name.start - 1], b'?' | b'&');
+        let before = &w[..self.name.start];
+        let query = matches!(before.last(), Some(b'?' | b'&')) || before.ends_with(b"&amp;");
         let encoded = w[..i].ends_with(b"%3D");
         let mut j = i;
         while j < w.len() && j - i <= LONGEST {
@@ -654,6 +840,7 @@ impl Finder<'_, '_> {
                 b if b.is_ascii_whitespace() => break,
                 b'"' | b'\'' | b'`' | b'<' => break,
                 b'\\' if matches!(at(w, j + 1), b'"' | b'\'' | b'n' | b'r') => break,
+                b'\\' if escaped_delimiter(&w[j..]) => break,
                 b'%' if encoded && w[j..].starts_with(b"%26") => break,
                 b'&' if query || w[j..].starts_with(b"&quot;") => break,
                 b'(' | b'[' | b'{' if !line && !matches!(w[i], b'$' | b'{' | b'%') => {
@@ -715,6 +902,9 @@ impl Finder<'_, '_> {
 
     fn comma(&mut self, from: usize) {
         let w = self.window;
+        if self.is_value_in_row() {
+            return;
+        }
         let mut i = from;
         while i < w.len() && w[i].is_ascii_whitespace() {
             i += 1;
@@ -901,11 +1091,15 @@ fn scheme(window: &[u8], hit: Range<usize>, out: &mut Vec<Candidate>) -> bool {
     if start == hit.end {
         return false;
     }
+    let bearer = matches!(window[hit.end - 1], b'r' | b'R');
+    // `panel-basic bg-neutral-11`: classes of a page.
+    if !bearer && hit.start > 0 && window[hit.start - 1] == b'-' {
+        return true;
+    }
     let inside = |b: &u8| {
         b.is_ascii_alphanumeric() || matches!(*b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=' | b':' | b'|' | b'!')
     };
     let n = window[start..].iter().position(|b| !inside(b)).unwrap_or(window.len() - start);
-    let bearer = matches!(window[hit.end - 1], b'r' | b'R');
     let mut end = start + n;
     if window[start..end].ends_with(b"...") {
         return true;
@@ -1062,10 +1256,18 @@ mod tests {
             ("Server=x;Password=abcdef;Timeout=3", "Password", "Password", "abcdef"),
             ("machine x login y password abcdef", "password", "password", "abcdef"),
             ("https://x/?api_key=abcdef&q=1", "key", "api_key", "abcdef"),
+            ("https://x/?q=1&amp;api_key=abcdef&amp;q=1", "key", "api_key", "abcdef"),
+            (r"https://x/?q=1\u0026api_key=abcdef\u0026r=2", "key", "api_key", "abcdef"),
+            (r"\u003chttps://x/?api_key=abcdef\u003e", "key", "api_key", "abcdef"),
             ("GET%26auth_token%3Dabcdef%26q%3D1", "token", "26auth_token", "abcdef"),
             ("Authorization: Bearer abcdef0123", "Bearer", "Bearer", "abcdef0123"),
             ("redis://user:abcdef@host:1/0", "://", "user", "abcdef"),
             ("curl -s -u user:abcdef https://x", "curl", "user", "abcdef"),
+            ("INSERT INTO t (id, password, mail) VALUES (1, 'abcdef', 'x');", "password", "password", "abcdef"),
+            ("insert into `a`.`t` (`password`, `id`) values (N'abcdef', 2);", "password", "password", "abcdef"),
+            ("INSERT INTO t (id, token) VALUES (f('a, (b'), 'it''s'),\n (2, 'abcdef')", "token", "token", "abcdef"),
+            ("set(\"a\", \"X_TOKEN\", \"abcdef\")", "TOKEN", "X_TOKEN", "abcdef"),
+            ("(\"password\", \"abcdef\"),", "password", "password", "abcdef"),
         ] {
             let got = found(text, keyword);
             assert!(got.contains(&(name.to_owned(), value.to_owned())), "{text}: {got:?}");
@@ -1084,6 +1286,13 @@ mod tests {
             ("secret = os.environ[\"X\"]", "secret"),
             ("https://host/path@2x", "://"),
             ("curl --user-agent x https://y:1/", "curl"),
+            ("INSERT INTO t (id, kind, t_id) VALUES ('1', 'password', 'abcdef');", "password"),
+            ("('1', 'password', 'abcdef', '2'),", "password"),
+            ("\"1\",\"password\",\"abcdef\"", "password"),
+            ("INSERT INTO t (\"password\", \"mail\") SELECT a, b", "password"),
+            ("call(a, password)", "password"),
+            ("<div class=\"login panel-basic bg-neutral-11 mvxl\">", "basic"),
+            ("INTO t (a, password", "password"),
         ] {
             assert_eq!(found(text, keyword), [], "{text}");
         }

@@ -114,9 +114,15 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
     if is_in_path_of_url(before, word, line_start) {
         return Err("it is a part of a link");
     }
+    if is_file_name(before, &window[span.end..]) {
+        return Err("it is the name of a file");
+    }
     let name = statement_name(before);
     if OTHER.iter().any(|w| contains(name, w)) && !CREDENTIAL.iter().any(|w| contains(name, w)) {
         return Err("its name says that it is something else");
+    }
+    if is_search_key(window, span) {
+        return Ok(false);
     }
     if lines == 0 && word.end <= span.start {
         return if between.len() <= GAP { Ok(true) } else { Err("the provider's word stands too far away") };
@@ -167,6 +173,28 @@ fn is_in_path_of_url(before: &[u8], word: &Range<usize>, line_start: usize) -> b
     let vault = parts.next().is_some_and(|part| matches!(part, b"keys" | b"secrets" | b"certificates"));
     let hosts = line_start + start + host..line_start + start + path;
     vault || !(word.start < hosts.end && hosts.start < word.end)
+}
+
+/// Whether a key stands beside an application's id and the name of an index: what a page's search sends to its
+/// visitors, and may do nothing but search.
+fn is_search_key(window: &[u8], span: &Range<usize>) -> bool {
+    /// How far to either side the two are looked for, in bytes.
+    const BESIDE: usize = 160;
+    let near = &window[span.start.saturating_sub(BESIDE)..window.len().min(span.end + BESIDE)];
+    [[&b"appId"[..], b"app_id"], [b"indexName", b"index_name"]]
+        .iter()
+        .all(|names| names.iter().any(|name| memchr::memmem::find(near, name).is_some()))
+}
+
+/// Whether a value is the name of a file in a path: `…/<hash>.png`.
+fn is_file_name(before: &[u8], after: &[u8]) -> bool {
+    const ENDS: [&str; 24] = [
+        "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "css", "js", "mjs", "map", "woff", "woff2", "ttf",
+        "html", "htm", "pdf", "mp3", "mp4", "webm", "json", "zip", "gz",
+    ];
+    let Some(after) = after.strip_prefix(b".").filter(|_| before.ends_with(b"/")) else { return false };
+    let end = after.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    ENDS.iter().any(|known| after[..end].eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// Whether a value is marked as a checksum: `h1:` (go.sum), `sha256-`, `sha512-` (integrity), `sha256:`, `md5:`.
@@ -263,4 +291,41 @@ fn statement_name(before: &[u8]) -> &[u8] {
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_page_s_search_is_low() {
+        let value = "0b7d".repeat(8);
+        for (text, sure) in [
+            (format!("acme: {{ appId: 'A1', apiKey: '{value}', indexName: 'docs' }}"), false),
+            (format!("acme: {{ apiKey: '{value}', indexName: 'docs' }}"), true),
+            (format!("acme: {{ appId: 'A1', apiKey: '{value}' }}"), true),
+        ] {
+            let at = text.find(&value).expect("it stands there");
+            assert_eq!(evidence(text.as_bytes(), &(0..4), &(at..at + 32)), Ok(sure), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hash_that_names_a_file_is_no_credential() {
+        let value = "0b7d".repeat(8);
+        for (text, is_file) in [
+            (format!("\"acme\": \"https://img.acme.net/u/{value}.png\""), true),
+            (format!("acme = \"/static/{value}.min.js\""), false),
+            (format!("acme = \"/static/{value}.js?v=1\""), true),
+            (format!("acme_key = \"{value}\""), false),
+        ] {
+            let at = text.find(&value).expect("it stands there");
+            assert_eq!(is_file_name(&text.as_bytes()[..at], &text.as_bytes()[at + value.len()..]), is_file, "{text}");
+        }
+        let text = format!("acme: \"https://img.acme.net/u/{value}.png\"");
+        let at = text.find(&value).expect("it stands there");
+        let host = text.find("acme.net").expect("it stands there");
+        let judged = evidence(text.as_bytes(), &(host..host + 4), &(at..at + 32));
+        assert_eq!(judged, Err("it is the name of a file"));
+    }
 }

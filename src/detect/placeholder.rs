@@ -21,13 +21,25 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
     unreal(value, 70).or_else(|| patterned(trim(value)).then_some("a pattern"))
 }
 
+/// Whether a value is counts in turn, or one part three times and more: `changemechangemechangeme`.
+pub fn is_pattern(value: &[u8]) -> bool {
+    patterned(trim(value))
+}
+
 /// As [`placeholder`], for a value that its format or its provider's name already speak for: short counts
 /// in a row (`abcd1234efgh5678`) do not disprove it, only a value that counts from end to end.
 pub fn placeholder_in_format(value: &[u8]) -> Option<&'static str> {
     unreal(value, 95)
 }
 
-/// Two counts in turn (`1a2b3c4d`), or one part three times and more.
+/// Whether a word in capitals inside of a token says that it was written over it: `ASIAIMAFAKEACCESSKEY`. By chance
+/// a token of 40 characters holds one of them once in some 400,000.
+pub fn says_fake(value: &[u8]) -> bool {
+    const SAYS: [&[u8]; 4] = [b"FAKE", b"DUMMY", b"SAMPLE", b"NOTREAL"];
+    (16..=64).contains(&value.len()) && SAYS.iter().any(|word| has(value, word))
+}
+
+/// Two counts in turn (`1a2b3c4d`), one part three times and more, or the same half twice.
 fn patterned(v: &[u8]) -> bool {
     // `a0b1c2d3-e4f5-…`
     let letters: Vec<u8>;
@@ -40,6 +52,7 @@ fn patterned(v: &[u8]) -> bool {
     let counts = v.windows(3).filter(|w| step(w[0], w[2])).count();
     v.len() >= 8 && counts >= 6 && counts * 10 >= (v.len() - 2) * 7
         || v.len() >= 24 && (2..=v.len() / 3).any(|period| v[period..] == v[..v.len() - period])
+        || v.len() >= 16 && v.len() % 2 == 0 && v[v.len() / 2..] == v[..v.len() / 2]
 }
 
 /// `steps`: the percentage of its neighbouring characters that must count up in a sequence.
@@ -59,6 +72,9 @@ fn unreal(value: &[u8], steps: usize) -> Option<&'static str> {
     }
     if sequence(trimmed, steps) || counting(trimmed) {
         return Some("a sequence");
+    }
+    if decodes_to_dead_beef(trimmed) {
+        return Some("a published example");
     }
     if let Some(why) = spoken(trimmed) {
         return Some(why);
@@ -125,6 +141,9 @@ fn template(v: &[u8]) -> Option<&'static str> {
     if first == b'_' && last == b'_' && v.len() > 4 && v[1] == b'_' && named(v) {
         return Some("a template");
     }
+    if translated(v) {
+        return Some("a placeholder of a translation");
+    }
     if matches!(v, b"%s" | b"%d" | b"%v" | b"%q" | b"%r" | b"%@" | b"%x" | b"{}" | b"{0}" | b"{1}" | b"?" | b"%S")
         || v.starts_with(b"%(")
         || v.starts_with(b"%{")
@@ -133,6 +152,16 @@ fn template(v: &[u8]) -> Option<&'static str> {
         return Some("a format string");
     }
     None
+}
+
+/// The pseudo-language of Crowdin's in-context translation: `crwdns1777:0crwdne1777:0`, the same number twice.
+fn translated(v: &[u8]) -> bool {
+    let number = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let Some(open) = v.strip_prefix(b"crwdns") else { return false };
+    let length = number(open);
+    length > 0
+        && open[length..].starts_with(b":")
+        && memchr::memmem::rfind(v, b"crwdne").is_some_and(|at| v[at + 6..].starts_with(&open[..length]))
 }
 
 fn looks_hashed(v: &[u8]) -> bool {
@@ -230,6 +259,15 @@ fn reference(v: &[u8]) -> Option<&'static str> {
     if sealed {
         return Some("an encrypted value");
     }
+    // Maven: base64 in braces is encrypted with the master password of `settings-security.xml`.
+    if let [b'{', inside @ .., b'}'] = v
+        && inside.len() >= 24
+        && inside.len() % 4 == 0
+        && inside.iter().any(u8::is_ascii_digit)
+        && inside.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+    {
+        return Some("an encrypted value");
+    }
     if starts_any(v, SEALED) {
         // `{noop}` marks plain text; what follows is the value.
         if starts_any(v, &["{noop}"]) {
@@ -319,6 +357,17 @@ fn counting(v: &[u8]) -> bool {
     let byte = |c: &[u8]| digit(c[0]) * 16 + digit(c[1]);
     let steps = v.chunks_exact(2).zip(v[2..].chunks_exact(2)).filter(|(a, b)| byte(b) == (byte(a) + 1) % 256).count();
     steps * 10 >= (v.len() / 2 - 1) * 8
+}
+
+/// Whether a seed of one-time passwords is a greeting and 0xDEADBEEF, as manuals have it (`Hello!` and these).
+fn decodes_to_dead_beef(v: &[u8]) -> bool {
+    if v.len() != 16 || !v.iter().all(|b| matches!(b, b'A'..=b'Z' | b'2'..=b'7')) {
+        return false;
+    }
+    let digit = |b: &u8| u128::from(if b.is_ascii_digit() { b - b'2' + 26 } else { b - b'A' });
+    let bits = v.iter().fold(0u128, |bits, b| bits << 5 | digit(b));
+    // The last byte varies.
+    bits & 0xffff_ff00 == 0xdead_be00
 }
 
 /// Words that say so, as whole words: `YOUR_API_KEY`, `<insert…`, `AKIA…EXAMPLE`, `changeme`.
@@ -464,9 +513,25 @@ mod tests {
             "process.env.TOKEN",
             "000102030405060708090a0b0c0d0e0f",
             "sk-...",
+            "MFRGGZDFM3PK3PXP",
+            "crwdns17:0crwdne17:0",
+            "crwdns17:0%1$s:18crwdne17:0",
         ] {
             assert!(placeholder(value.as_bytes()).is_some(), "{value}");
         }
+    }
+
+    #[test]
+    fn a_value_says_that_it_is_fake_or_sealed() {
+        use crate::detect::score::tests::{ALNUM, random};
+        let drawn = random(ALNUM, 24, 3);
+        assert!(!says_fake(drawn.as_bytes()));
+        for word in ["FAKE", "DUMMY", "SAMPLE"] {
+            assert!(says_fake(format!("{}{word}{}", &drawn[..8], &drawn[12..]).as_bytes()), "{word}");
+        }
+        assert!(placeholder(format!("{0}{0}", &drawn[..10]).as_bytes()).is_some(), "one half twice");
+        assert!(placeholder(format!("{{{}7{drawn}0==}}", &drawn[..16]).as_bytes()).is_some(), "Maven's encryption");
+        assert!(!says_fake(format!("{}fake{}", &drawn[..8], &drawn[12..]).as_bytes()));
     }
 
     #[test]

@@ -6,11 +6,14 @@ mod strength;
 mod vocabulary;
 
 use super::assignment::{Candidate, Quote, Syntax, Wrapper};
+use super::checksum::decode_base64;
 use super::placeholder::placeholder;
+use super::web_token::{self, Worth};
 use super::weights;
 use super::words::{Reading, reading};
 use crate::rule::Confidence;
-pub use path::{adjusted, is_dummy, path_adjustment};
+pub use path::{adjusted, is_dummy, is_fake, path_adjustment};
+pub(super) use strength::is_made_of_words;
 use vocabulary::{DUMMY, Says, is_credential, says};
 
 /// How likely a candidate is a credential.
@@ -166,7 +169,14 @@ impl Features {
             (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
             (Feature::NameDummy, -5.0 * value(Feature::NameDummy)),
             (Feature::ValueUser, -2.0 * value(Feature::ValueUser)),
-            (Feature::ValueDecodesDummy, if dummy > 0.6 { -4.0 * dummy } else { 0.0 }),
+            (
+                Feature::ValueDecodesDummy,
+                match dummy {
+                    WORDED.. => -7.0,
+                    0.6.. => -4.0 * dummy,
+                    _ => 0.0,
+                },
+            ),
         ]
     }
 }
@@ -229,6 +239,8 @@ pub const MEDIUM: f32 = 0.0;
 /// Counted from here.
 pub const LOW: f32 = -2.0;
 
+/// [`Feature::ValueDecodesDummy`] of words as people write them.
+const WORDED: f32 = 1.0;
 /// [`Feature::SyntaxKind`] of [`Syntax::Url`].
 const URL_SYNTAX: f32 = 12.0;
 /// What a URL's password gets for its place…
@@ -239,7 +251,7 @@ const SHORTEST_IN_URL: f32 = 5.0;
 // ---- the name ---------------------------------------------------------------------------------------
 
 /// Splits an identifier into lower-case words: at signs, digits' ends and capitals.
-fn split_words(name: &[u8], mut word: impl FnMut(&[u8])) {
+pub(super) fn split_words(name: &[u8], mut word: impl FnMut(&[u8])) {
     let mut buffer = [0u8; 32];
     let mut n = 0;
     for (i, b) in name.iter().enumerate() {
@@ -857,12 +869,20 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     if commands
         || made_by_call
         || opens_nothing(name)
+        || names_position(name)
+        || holds_a_position(value)
+        || is_identity(window, candidate)
+        || web_token::is_imitation(value)
+        || matches!(web_token::worth(value), Some(Worth::Nothing(_)))
         || says_public(window, candidate)
-        || is_fingerprint(name, value)
+        || is_fingerprint(window, candidate)
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
     {
         return None;
     }
+    // What a URL escapes is judged as it is meant.
+    let meant = (candidate.syntax == Syntax::Url).then(|| strength::unescaped(value)).flatten();
+    let value = meant.as_deref().unwrap_or(value);
     match placeholder(value) {
         None => {}
         Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
@@ -885,7 +905,13 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
             Some("a placeholder") => f.set(Feature::ValuePlaceholder, 1.0),
             Some(_) => return None,
         }
-        f.set(Feature::ValueDecodesDummy, dummy_share(&text));
+        // Words as people write them, a dummy word among them: `the-client-secret`.
+        let share = dummy_share(&text);
+        let worded = share > 0.2 && is_made_of_words(&text);
+        f.set(Feature::ValueDecodesDummy, if worded { WORDED } else { share });
+        if web_token::is_imitation(pair.map_or(secret, |at| &text[at + 1..])) {
+            return None;
+        }
     } else if candidate.syntax == Syntax::Basic {
         f.set(Feature::ValueDecodes, -1.0);
     }
@@ -914,6 +940,94 @@ fn opens_nothing(name: &[u8]) -> bool {
     ENDS.iter().any(|word| ends(word)) || HOLDS.iter().any(|word| holds(word)) || locked() || public() || elsewhere()
 }
 
+/// Whether a value is a UUID that is somebody's identity: by its name (`token_id`, `primaryKey`), or as it is
+/// kept as a UUID, which is made to be compared. A secret id is none.
+fn is_identity(window: &[u8], candidate: &Candidate) -> bool {
+    let value = &window[candidate.value.clone()];
+    if !is_uuid(value) {
+        return false;
+    }
+    let (mut before, mut last) = (Vec::new(), Vec::new());
+    split_words(&window[candidate.name.clone()], |word| before = std::mem::replace(&mut last, word.to_vec()));
+    let identifies = matches!(last.as_slice(), b"id" | b"ids" | b"uuid" | b"guid" | b"identifier");
+    let table = last == b"key" && matches!(before.as_slice(), b"primary" | b"foreign" | b"partition" | b"sort");
+    let joined = matches!(last.as_slice(), b"primarykey" | b"foreignkey" | b"partitionkey" | b"sortkey");
+    let between = window.get(candidate.name.end..candidate.value.start).unwrap_or_default();
+    let made = candidate.wrapper == Wrapper::Call
+        && [&b"UUID"[..], b"Guid"].iter().any(|kind| between.windows(4).any(|w| w == *kind));
+    identifies && before != b"secret" || table || joined || made
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    value.len() == 36
+        && value.iter().enumerate().all(|(i, b)| match i {
+            8 | 13 | 18 | 23 => *b == b'-',
+            _ => b.is_ascii_hexdigit(),
+        })
+}
+
+/// Whether a name says where a reading goes on, in a list that comes in pages: `next_page_token`, `syncToken`.
+fn names_position(name: &[u8]) -> bool {
+    let (mut before, mut last) = (Vec::new(), Vec::new());
+    let mut is_page_of_service = false;
+    split_words(name, |word| {
+        // The token of a page in a social network opens it.
+        is_page_of_service |= matches!(word, b"fb" | b"facebook" | b"messenger" | b"meta");
+        before = std::mem::replace(&mut last, word.to_vec());
+    });
+    let leads = |word: &[u8]| {
+        matches!(
+            word,
+            b"page"
+                | b"pagination"
+                | b"paging"
+                | b"cursor"
+                | b"continuation"
+                | b"continue"
+                | b"next"
+                | b"prev"
+                | b"previous"
+                | b"sync"
+                | b"delta"
+                | b"resume"
+                | b"skip"
+        )
+    };
+    let one = last.strip_suffix(b"s").unwrap_or(&last);
+    let joined = one.strip_suffix(b"token").is_some_and(|head| leads(head) || head.ends_with(b"page"));
+    !is_page_of_service && (joined || matches!(one, b"token" | b"cursor") && leads(&before))
+}
+
+/// Whether a value is the base64 of a JSON object in which no member is named as a credential or is a value
+/// that a machine drew: where a reading goes on, a state, the claims of a web token without its signature.
+fn holds_a_position(value: &[u8]) -> bool {
+    use serde_json::{Map, Value};
+    if !value.starts_with(b"ey") || value.contains(&b'.') {
+        return false;
+    }
+    let Some(text) = decode_base64(value) else { return false };
+    let Ok(object) = serde_json::from_slice::<Map<String, Value>>(&text) else { return false };
+    fn opens(key: &str, value: &Value) -> bool {
+        match value {
+            Value::Object(inner) => inner.iter().any(|(key, value)| opens(key, value)),
+            Value::Array(inner) => inner.iter().any(|value| opens(key, value)),
+            Value::String(text) => {
+                let mut last = Says::Nothing;
+                split_words(key.as_bytes(), |word| last = says(word));
+                let short_name = matches!(key, "k" | "d" | "s");
+                is_credential(last) && !names_position(key.as_bytes())
+                    || short_name
+                    || text.len() >= 16 && strength::origin(text.as_bytes()) == strength::Origin::Machine
+            }
+            _ => false,
+        }
+    }
+    // RFC 7519: what is claimed, not what proves it.
+    const CLAIMS: [&str; 6] = ["iss", "sub", "aud", "exp", "iat", "jti"];
+    let claims = CLAIMS.iter().filter(|claim| object.contains_key(**claim)).count() >= 3;
+    claims || !object.iter().any(|(key, value)| opens(key, value))
+}
+
 /// The name of the call that makes a value: what stands before the last bracket.
 fn call(between: &[u8]) -> &[u8] {
     let end = memchr::memrchr(b'(', between).unwrap_or(0);
@@ -921,8 +1035,14 @@ fn call(between: &[u8]) -> &[u8] {
     &between[start..end]
 }
 
-/// Whether a value is the fingerprint of a PGP key, by its name and shape.
-fn is_fingerprint(name: &[u8], value: &[u8]) -> bool {
+/// Whether a value is the fingerprint of a PGP key, by its shape and its name or the word before that:
+/// `GPG key: …`.
+fn is_fingerprint(window: &[u8], candidate: &Candidate) -> bool {
+    /// How far before the name the word may stand, in bytes.
+    const BEFORE: usize = 12;
+    let value = &window[candidate.value.clone()];
+    let line = memchr::memrchr(b'\n', &window[..candidate.name.start]).map_or(0, |at| at + 1);
+    let name = &window[candidate.name.start.saturating_sub(BEFORE).max(line)..candidate.name.end];
     matches!(value.len(), 16 | 40)
         && value.iter().all(u8::is_ascii_hexdigit)
         && [&b"gpg"[..], b"pgp"].iter().any(|word| name.windows(3).any(|w| w.eq_ignore_ascii_case(word)))
@@ -936,7 +1056,7 @@ fn says_public(window: &[u8], candidate: &Candidate) -> bool {
 }
 
 /// The printable text that a value is the base64 of.
-fn decoded(value: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn decoded(value: &[u8]) -> Option<Vec<u8>> {
     use base64::Engine as _;
     if value.len() < 8
         || value.len() > 400
@@ -945,7 +1065,16 @@ fn decoded(value: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let end = value.iter().rposition(|b| *b != b'=')? + 1;
-    let text = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&value[..end]).ok()?;
+    let mut text = base64::engine::general_purpose::STANDARD_NO_PAD.decode(&value[..end]).ok()?;
+    // `echo word | base64` has a line end, fields of fixed length have NULs.
+    let length = text.len();
+    text.retain(|c| *c != 0);
+    if (length - text.len()) * 3 > length {
+        return None;
+    }
+    while matches!(text.last(), Some(b'\n' | b'\r')) {
+        text.pop();
+    }
     // Letters beyond ASCII are few in any text.
     let foreign = text.iter().filter(|c| **c >= 0x80).count();
     (text.len() >= 5 && foreign * 4 <= text.len() && text.iter().all(|c| *c >= 32 && *c != 127)).then_some(text)
@@ -990,7 +1119,11 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
             return false;
         }
     }
-    if is_sentence(window, value, candidate) {
+    if is_sentence(window, value, candidate)
+        || is_option_or_path(value)
+        || is_expression(value)
+        || is_part_of_comparison(&window[candidate.name.clone()], candidate)
+    {
         return false;
     }
     // Public keys in DER (Ed25519, RSA, EC); PEM in base64, which has a rule of its own.
@@ -1070,11 +1203,64 @@ fn is_code(value: &[u8]) -> bool {
         && memchr::memchr(b'<', value)
             .is_some_and(|at| at > 0 && value[..at].iter().chain(&value[at + 1..value.len() - 1]).all(name));
     let number = value.len() <= 18 && value.starts_with(b"0x") && value[2..].iter().all(u8::is_ascii_hexdigit);
-    generic || number || value.ends_with(b":") || TYPES.contains(&value)
+    // `password: CharArray?`, `secret: String!`
+    let optional = matches!(value, [b'A'..=b'Z', name @ .., b'?'] if name.iter().all(u8::is_ascii_alphabetic))
+        || matches!(value, b"String!" | b"ID!" | b"Int!" | b"Boolean!" | b"Password!" | b"JSON!");
+    generic || number || optional || value.ends_with(b":") || TYPES.contains(&value)
+}
+
+/// Whether a value is an option of a command line (`--jmxurl`) or a path below a folder that every system has.
+fn is_option_or_path(value: &[u8]) -> bool {
+    const FOLDERS: [&[u8]; 13] = [
+        b"/usr/", b"/bin/", b"/sbin/", b"/etc/", b"/var/", b"/opt/", b"/lib/", b"/tmp/", b"/dev/", b"/proc/", b"/run/",
+        b"/mnt/", b"/srv/",
+    ];
+    let small = |b: &u8| b.is_ascii_lowercase() || matches!(b, b'-' | b'_' | b'.' | b'/');
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let plain = digits <= 3 && value.iter().all(|b| small(b) || b.is_ascii_digit());
+    let option = value.len() > 4 && value.starts_with(b"--") && value[2].is_ascii_lowercase();
+    plain && (option && !value.contains(&b'/') || FOLDERS.iter().any(|folder| value.starts_with(folder)))
+}
+
+/// Whether a value is a regular expression: a class of characters and how many of them, `[0-9A-Za-z]{33}`.
+fn is_expression(value: &[u8]) -> bool {
+    let ranges = |class: &[u8]| {
+        class.windows(3).any(|w| w[1] == b'-' && w[0].is_ascii_alphanumeric() && w[2].is_ascii_alphanumeric())
+            || class.contains(&b'\\')
+    };
+    value.iter().enumerate().filter(|(_, b)| **b == b'[').any(|(open, _)| {
+        let Some(close) = memchr::memchr(b']', &value[open..]).map(|n| open + n) else { return false };
+        ranges(&value[open + 1..close])
+            && match value[close + 1..] {
+                [b'+' | b'*', ..] => true,
+                [b'{', b'0'..=b'9', ..] => value[close..].contains(&b'}'),
+                _ => false,
+            }
+    })
+}
+
+/// Whether a value is compared with a part of something, or names a program in a sentence: no whole credential.
+fn is_part_of_comparison(name: &[u8], candidate: &Candidate) -> bool {
+    const PARTS: [&[u8]; 8] =
+        [b"startswith", b"endswith", b"starts_with", b"ends_with", b"indexof", b"contains", b"hasprefix", b"hassuffix"];
+    let method = name.rsplit(|b| *b == b'.').next().unwrap_or(name);
+    candidate.syntax == Syntax::Call
+        && method.len() < name.len()
+        && PARTS.iter().any(|part| method.eq_ignore_ascii_case(part))
 }
 
 /// Whether a value is a word of a sentence: `passwords: read-only cannot create …`.
 fn is_sentence(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
+    // "change the password using `program`"
+    let between = window.get(candidate.name.end..candidate.value.start).unwrap_or_default();
+    let by = between.trim_ascii_start();
+    if candidate.syntax == Syntax::Word
+        && candidate.quote == Quote::Backtick
+        && [&b"using"[..], b"with", b"by"].iter().any(|word| by.starts_with(word))
+        && value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'-' | b'_' | b' '))
+    {
+        return true;
+    }
     if candidate.quote != Quote::None
         || candidate.syntax != Syntax::Colon
         || !value.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
@@ -1244,6 +1430,94 @@ pub(crate) mod tests {
             format!("keyword: {hash}"),
         ] {
             assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+    }
+
+    #[test]
+    fn what_decodes_to_words_is_judged_by_them() {
+        use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+        for words in ["the-client-secret\n", "proxy-client-secret", "any-user:eyJfoobar.eyJfoobar.12345asdf"] {
+            let text = format!("secret: {}", BASE64.encode(words));
+            assert!(level(&text) < Some(Confidence::Medium), "{words}: {:?}", best(&text));
+        }
+        let drawn = random(ALNUM, 20, 4);
+        let text = format!("secret: {}", BASE64.encode(format!("{drawn}\n")));
+        assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        assert_eq!(level("amqp://app:pass%77ord@host:1"), level("amqp://app:password@host:1"));
+    }
+
+    #[test]
+    fn options_types_and_expressions_are_silent() {
+        let hash = random(HEX, 40, 21);
+        for text in [
+            "if (token.equals(\"--jmxurl\")) {".to_owned(),
+            "if (token.startsWith(\"X9-kq2-\")) {".to_owned(),
+            "CTL_KEY_default=\"/usr/sbin/brokerctl\"".to_owned(),
+            "fun open(store: KeyStore, password: CharArray?, alias: String? = null) {".to_owned(),
+            "input A { password: String!, name: String! }".to_owned(),
+            "TOKEN_RE = re.compile(r\"acme_[0-9A-Za-z]{33}\")".to_owned(),
+            "change the user password using `brokerctl` or the web".to_owned(),
+            format!("our GPG key: {hash}<br>"),
+        ] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        let drawn = random(ALNUM, 24, 22);
+        for text in [
+            format!("if (token.equals(\"{drawn}\")) {{"),
+            format!("password = \"--{drawn}\""),
+            format!("password = \"[{drawn}]+\""),
+            "password: Rtwqkmvx!".to_owned(),
+        ] {
+            assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+    }
+
+    #[test]
+    fn identities_are_silent_and_secrets_in_their_form_are_shown() {
+        let part = |n| random(HEX, n, 11 + n as u64);
+        let uuid = format!("{}-{}-{}-{}-{}", part(8), part(4), part(4), part(4), part(12));
+        for text in [
+            format!("auth_token_id: \"{uuid}\""),
+            format!("<link key=\"primaryKey\">{uuid}</link>"),
+            format!("UUID STORE_TOKEN = UUID.fromString(\"{uuid}\");"),
+            format!("INSERT INTO methods (id, method, t_id) VALUES ('1', 'password', '{uuid}');"),
+        ] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        for text in [
+            format!("client_secret: \"{uuid}\""),
+            format!("INSERT INTO users (id, password) VALUES (1, '{}');", random(ALNUM, 14, 2)),
+        ] {
+            assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        assert!(level(&format!("vault_secret_id = \"{uuid}\"")) >= Some(Confidence::Low));
+    }
+
+    #[test]
+    fn positions_in_pages_are_silent() {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+        let drawn = random(ALNUM, 32, 5);
+        for text in [
+            format!("  \"nextPageToken\": \"{drawn}\","),
+            format!("page_token={drawn}"),
+            format!("continuation-token: {drawn}"),
+            format!("\"syncToken\": \"{drawn}\""),
+            format!("<NextToken>{drawn}</NextToken>"),
+            format!("auth_token = \"{}\"", BASE64.encode(r#"{"offset":"100","v":2,"filter":{"page":3}}"#)),
+            format!(
+                "ID_TOKEN = '{}'",
+                BASE64.encode(format!(r#"{{"iss":"https://a","sub":"b","exp":1,"jti":"{drawn}"}}"#))
+            ),
+        ] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        for text in [
+            format!("FB_PAGE_TOKEN=\"{drawn}\""),
+            format!("access_token: \"{drawn}\""),
+            format!("auth_token = \"{}\"", BASE64.encode(format!(r#"{{"a":"b","secret":"{drawn}"}}"#))),
+            format!("auth_token = \"{}\"", BASE64.encode(format!(r#"{{"a":"b","t":"{drawn}"}}"#))),
+        ] {
+            assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
         }
     }
 

@@ -5,7 +5,8 @@ use std::{ops::Range, sync::Arc};
 use regex::bytes::Regex;
 
 use super::{
-    Match, assignment, checksum::Checksum, entropy, near, placeholder::placeholder_in_format, prefilter::Hit, score,
+    Match, assignment, checksum::Checksum, entropy, near, placeholder::is_pattern, placeholder::placeholder_in_format,
+    prefilter::Hit, private_key, score, web_token, web_token::Worth,
 };
 use crate::rule::schema::NEIGHBOURS;
 use crate::rule::{Confidence, Kind, Reach, Requirement, Rule};
@@ -193,6 +194,9 @@ fn judge(
     if value.is_empty() {
         return Err("the secret is empty");
     }
+    if value.starts_with(b"-----BEGIN ") && private_key::is_shortened(value, &window[secret.end..]) {
+        return Err("it is shortened");
+    }
     if let Some(checksum) = checksum {
         if !checksum.verify(value) {
             return Err("its checksum is wrong");
@@ -206,6 +210,21 @@ fn judge(
     }
     if let Some(why) = placeholder_in_format(value) {
         return Err(why);
+    }
+    // A key in base64 of a word over and over.
+    if rule.kind == Kind::Regex && score::decoded(value).is_some_and(|text| is_pattern(&text)) {
+        return Err("it is the base64 of a pattern");
+    }
+    if rule.kind == Kind::Token && is_called_example(&window[..span.start]) {
+        return Err("what stands before it says that it is an example");
+    }
+    if checksum == Some(Checksum::Jwt) {
+        match web_token::worth(value) {
+            Some(Worth::Nothing(why)) => return Err(why),
+            Some(Worth::Example) => return Ok(Certainty::Fixed(Confidence::Low)),
+            _ if web_token::is_named_invalid(&window[..secret.start]) => return Ok(Certainty::Fixed(Confidence::Low)),
+            _ => {}
+        }
     }
     let measured = entropy::shannon(value);
     match rule.entropy {
@@ -224,6 +243,14 @@ fn judge(
             .map(|sure| Certainty::Fixed(if sure { rule.confidence } else { Confidence::Low }));
     }
     Ok(Certainty::Fixed(rule.confidence))
+}
+
+/// Whether what stands before a token, as a part of the same word, says that it is an example: `sample-…`.
+fn is_called_example(before: &[u8]) -> bool {
+    const SAYS: [&[u8]; 4] = [b"sample", b"example", b"fake", b"dummy"];
+    let Some((b'-' | b'_', word)) = before.split_last() else { return false };
+    let letters = word.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
+    SAYS.iter().any(|says| word[word.len() - letters..].eq_ignore_ascii_case(says))
 }
 
 /// Whether a token is not part of a longer word, nor of a longer encoded text.
@@ -260,8 +287,11 @@ fn word_before(text: &[u8], start: usize) -> bool {
     is_word(text[start]) && text[..start].last().is_some_and(|b| is_word(*b)) && !escaped_before(text, start)
 }
 
-/// `\n` in an escaped string and `%3D` in a URL end a word, too.
+/// `\n` and `\u003d` in an escaped string and `%3D` in a URL end a word, too.
 fn escaped_before(text: &[u8], start: usize) -> bool {
+    if let [b'\\', b'u', b'0', b'0', high, low] = text[start.saturating_sub(6)..start] {
+        return high.is_ascii_hexdigit() && low.is_ascii_hexdigit();
+    }
     let [.., third, second, before] = text[start.saturating_sub(3)..start] else {
         return matches!(text[..start], [b'\\', b'n' | b'r' | b't']);
     };

@@ -302,3 +302,8 @@ pub(crate) fn github_token(seed: u64) -> String {
     check.reverse();
     format!("ghp_{body}{}", String::from_utf8_lossy(&check))
 }
+
+/// What a template of the rules is filled to.
+pub(crate) fn filled(template: &str, seed: u64) -> String {
+    keysift::rule::template::fill(template, seed, &|_| None).unwrap()
+}

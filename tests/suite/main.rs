@@ -15,6 +15,7 @@ mod history;
 mod large;
 mod layering;
 mod limits;
+mod places;
 mod reports;
 mod rules;
 mod sources;

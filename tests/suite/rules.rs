@@ -1,8 +1,8 @@
 //! The built-in rules through the real detector.
 
-use keysift::rule::{BUILTIN_TOML, Ruleset, template::fill};
+use keysift::rule::{BUILTIN_TOML, Ruleset};
 
-use crate::common::Repo;
+use crate::common::{Repo, filled};
 
 #[test]
 fn the_embedded_rules_are_those_of_the_text() {
@@ -22,11 +22,6 @@ fn every_rule_names_where_its_format_is_documented() {
     let rules = Ruleset::builtin().rules;
     let missing: Vec<&str> = rules.iter().filter(|r| r.docs.is_none()).map(|r| r.id.as_str()).collect();
     assert!(missing.len() * 20 < rules.len(), "{missing:?}");
-}
-
-/// What a template of the rules is filled to.
-fn filled(template: &str, seed: u64) -> String {
-    fill(template, seed, &|_| None).unwrap()
 }
 
 #[test]

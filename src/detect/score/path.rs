@@ -1,6 +1,9 @@
 //! What the path of a file says about a candidate in it.
 
-use super::strength::{Origin, origin};
+use super::strength::{Origin, is_a_word_or_two, is_password_hash, is_typed, origin};
+use super::vocabulary::{Says, says};
+use super::{is_uuid, split_words};
+use crate::detect::placeholder::says_fake;
 
 /// What a path says about the values in its file.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -13,16 +16,19 @@ struct Place {
     shows: bool,
     /// Whether the texts of a program's surface stand there.
     translates: bool,
+    /// Whether it is a part of a program or of a text: not a configuration that a system runs with.
+    programs: bool,
 }
 
 /// The most that a made-up value can reach where values are made up: it is counted, and not shown.
 const MADE_UP: f32 = -0.5;
 
-/// A candidate's log-odds, adjusted for the path of its file.
-pub fn adjusted(log_odds: f32, path: &[u8], secret: &[u8]) -> f32 {
+/// A candidate's log-odds, adjusted for the path of its file. `name` is the text before its secret, from where
+/// its name starts.
+pub fn adjusted(log_odds: f32, path: &[u8], secret: &[u8], name: &[u8]) -> f32 {
     let place = place(path);
     let log_odds = log_odds + place.adds;
-    if log_odds > MADE_UP && place.has_dummy(secret) { MADE_UP } else { log_odds }
+    if log_odds > MADE_UP && (place.has_dummy(secret) || place.has_made_up(secret, name)) { MADE_UP } else { log_odds }
 }
 
 /// Whether a value is a dummy for the path of its file: what people make up in a test, an example or a
@@ -31,10 +37,18 @@ pub fn is_dummy(path: &[u8], secret: &[u8]) -> bool {
     place(path).has_dummy(secret)
 }
 
+/// Whether a value says that it is fake, in a file where such values are shown or tried.
+pub fn is_fake(path: &[u8], secret: &[u8]) -> bool {
+    says_fake(secret) && is_dummy(path, secret)
+}
+
 impl Place {
     fn has_dummy(self, secret: &[u8]) -> bool {
         if !(self.tries || self.shows || self.translates) {
             return false;
+        }
+        if says_fake(secret) || is_password_hash(secret) {
+            return true;
         }
         if self.translates && !secret.iter().any(u8::is_ascii_digit) {
             return true;
@@ -45,6 +59,37 @@ impl Place {
             Origin::Hand => self.tries || self.translates,
             Origin::Machine => false,
         }
+    }
+}
+
+impl Place {
+    /// Whether a value that only its name and its looks speak for was made up for where it stands.
+    fn has_made_up(self, secret: &[u8], name: &[u8]) -> bool {
+        // A password of a word or two is real where a system runs with it.
+        if self.programs && is_a_word_or_two(secret) {
+            return true;
+        }
+        if !(self.tries || self.shows) {
+            return false;
+        }
+        let (mut last, mut is_secret) = (Says::Nothing, false);
+        let mut hashed = false;
+        split_words(name, |word| {
+            last = says(word);
+            is_secret |= matches!(last, Says::Password | Says::Secret | Says::Credential);
+            hashed = matches!(word, b"hash" | b"hashed" | b"digest");
+        });
+        let identity = self.tries && !is_secret && is_uuid(secret);
+        // `RefreshToken: "RefreshToken.123…"`
+        let end = name.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |at| at + 1);
+        let start = name[..end].iter().rposition(|b| !b.is_ascii_alphanumeric() && *b != b'_').map_or(0, |at| at + 1);
+        let own = &name[start..end];
+        let named = own.len() >= 6 && secret.len() > own.len() && secret[..own.len()].eq_ignore_ascii_case(own);
+        if self.tries && named {
+            return true;
+        }
+        // In a manual it may be the password of everybody who follows it.
+        hashed || identity || self.tries && is_typed(secret)
     }
 }
 
@@ -94,6 +139,28 @@ const SETTINGS_FILES: &[&str] = &[
     "settings.py",
     "secrets.yml",
     "database.yml",
+];
+/// Extensions of programs.
+const PROGRAMS: &[&str] = &[
+    "c", "cc", "clj", "cljs", "cpp", "cs", "cxx", "dart", "erb", "erl", "ex", "exs", "fs", "go", "groovy", "h", "haml",
+    "hpp", "hrl", "hs", "htm", "html", "java", "jl", "js", "jsp", "jsx", "kt", "kts", "lua", "m", "mjs", "ml", "mm",
+    "php", "phtml", "pl", "pm", "py", "pyx", "r", "rb", "rs", "scala", "svelte", "swift", "ts", "tsx", "twig", "vb",
+    "vue",
+];
+/// Words in the names of programs that hold the configuration of a system.
+const CONFIGURES: &[&str] = &[
+    "config",
+    "configuration",
+    "conf",
+    "settings",
+    "setting",
+    "secrets",
+    "credentials",
+    "env",
+    "environment",
+    "database",
+    "parameters",
+    "production",
 ];
 /// Extensions of manuals.
 const MANUALS: &[&str] = &["md", "mdx", "markdown", "rst", "adoc", "asciidoc", "ipynb", "1", "5", "8"];
@@ -161,16 +228,23 @@ fn place(path: &[u8]) -> Place {
         });
         modules |= holds(&["node_modules", "bower_components", "site-packages", "dist-packages"], folder);
     }
+    let mut configures = false;
     words(stem, |word, _| {
+        configures |= holds(CONFIGURES, word);
         test |= word.len() > 1 && holds(TESTS, word);
         example |= holds(EXAMPLES, word);
     });
+    // `.env.tests`
+    if low.starts_with(b".env.") {
+        words(&name[5..], |word, _| test |= word.len() > 1 && holds(TESTS, word));
+    }
     // The services of a workflow live as long as its run.
     test |= memchr::memmem::find(path, b".github/workflows/").is_some() || is(&[".gitlab-ci.yml"]);
     test |= stem.ends_with(b"IT") && stem.len() > 2 && stem[stem.len() - 3].is_ascii_lowercase();
     example |= has_extension(&["dist", "template", "example", "sample"]);
     place.tries = test;
     place.shows = example || manual;
+    place.programs = !configures && (has_extension(PROGRAMS) || has_extension(MANUALS));
     let settings = has_extension(SETTINGS) || low.starts_with(b".env.") || is(&[".env"]) || is(SETTINGS_FILES);
     let drawn = has_extension(DRAWN) || memchr::memmem::find(&low, b".min.").is_some();
     for (holds, adds) in [
@@ -234,11 +308,63 @@ mod tests {
             "a/test_data/x.json",
             "config.example.toml",
         ] {
-            assert!(adjusted(5.0, path.as_bytes(), b"hunter2") < super::super::MEDIUM, "{path}");
-            assert!(adjusted(5.0, path.as_bytes(), b"kX9fQ2wLz7RbTn4v") >= super::super::MEDIUM, "{path}");
+            assert!(adjusted(5.0, path.as_bytes(), b"hunter2", b"password = ") < super::super::MEDIUM, "{path}");
+            assert!(
+                adjusted(5.0, path.as_bytes(), b"kX9fQ2wLz7RbTn4v", b"password = ") >= super::super::MEDIUM,
+                "{path}"
+            );
+            assert!(is_fake(path.as_bytes(), b"kX9fQ2FAKE7RbTn4v"), "{path}");
         }
-        for path in ["latest.json", "contest/a.yml", "config/app.yml", "docker-compose.yml", "src/specific.rs"] {
-            assert!(adjusted(5.0, path.as_bytes(), b"hunter2") >= super::super::MEDIUM, "{path}");
+        for path in [
+            "latest.json",
+            "contest/a.yml",
+            "config/app.yml",
+            "docker-compose.yml",
+            "src/settings.py",
+            ".env",
+            "my.cnf",
+            "app.ini",
+            "application.properties",
+            ".bashrc",
+        ] {
+            assert!(adjusted(5.0, path.as_bytes(), b"hunter2", b"password = ") >= super::super::MEDIUM, "{path}");
         }
+    }
+
+    #[test]
+    fn a_word_or_two_are_no_secret_of_a_program() {
+        let at = |path: &str, value: &str| adjusted(5.0, path.as_bytes(), value.as_bytes(), b"password = ");
+        for path in ["src/specific.rs", "lib/Plugin.java", "web/login.tsx"] {
+            assert!(at(path, "hunter2") < super::super::MEDIUM, "{path}");
+            for value in ["Summer2024!", "blue-horse-seven-lamps", "kX9fQ2wLz7RbTn4v"] {
+                assert!(at(path, value) >= super::super::MEDIUM, "{path} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn hashes_identities_and_short_values_are_low_in_tests() {
+        use super::super::tests::{ALNUM, random};
+        let hash = format!("md5$salt$0{}", random("0123456789abcdef", 31, 3));
+        let part = |n| random("0123456789abcdef", n, n as u64);
+        let uuid = format!("{}-{}-{}-{}-{}", part(8), part(4), part(4), part(4), part(12));
+        let base64 = random(ALNUM, 44, 5);
+        let own = format!("RefreshToken.{base64}");
+        let short = random("abcdefghijklmnopqrstuvwxyz0123456789", 10, 6);
+        for (name, value, in_tests, elsewhere) in [
+            ("password: ", &hash, false, true),
+            ("password_hash: ", &base64, false, true),
+            ("password: ", &base64, true, true),
+            ("session_token: ", &uuid, false, true),
+            ("client_secret: ", &uuid, true, true),
+            ("password: ", &short, false, true),
+            ("RefreshToken: \"", &own, false, true),
+        ] {
+            let shown =
+                |path: &str| adjusted(5.0, path.as_bytes(), value.as_bytes(), name.as_bytes()) >= super::super::MEDIUM;
+            assert_eq!(shown("src/test/a.yml"), in_tests, "{name}{value}");
+            assert_eq!(shown("deploy/a.yml"), elsewhere, "{name}{value}");
+        }
+        assert!(adjusted(3.0, b".env.tests", b"snipe", b"DB_PASSWORD=") < super::super::MEDIUM);
     }
 }

@@ -21,19 +21,68 @@ pub enum Origin {
     Words,
 }
 
+/// Whether a person may have typed a value that a test needs: fewer bits than a machine would draw.
+pub fn is_typed(value: &[u8]) -> bool {
+    /// Ten characters of one case and digits, about.
+    const TYPED: f32 = 50.0;
+    origin(value) > Origin::Machine || value.len() <= LONGEST && bits(&fold(value, b'e')) < TYPED
+}
+
+/// Whether a value is one word or two, with a digit or two behind them; dummy words do not count.
+pub fn is_a_word_or_two(value: &[u8]) -> bool {
+    /// A few letters read like a word too easily.
+    const LETTERS: usize = 6;
+    let read = fold(value, b'e');
+    let letters = read.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    if origin(value) != Origin::Words || decoded(value).is_some() || letters < LETTERS {
+        return false;
+    }
+    let end = read.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |at| at + 1);
+    let digits = read[..end].iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let mut words = 0;
+    super::split_words(&read, |word| words += usize::from(super::dummy_word(word) < word.len()));
+    digits <= 2 && words <= 2
+}
+
+/// Whether a value is the hash of a password, with the way it was made: it opens something once it is cracked.
+pub fn is_password_hash(value: &[u8]) -> bool {
+    const CRYPT: [&[u8]; 12] =
+        [b"$2a$", b"$2b$", b"$2x$", b"$2y$", b"$1$", b"$5$", b"$6$", b"$8$", b"$y$", b"$7$", b"$apr1$", b"$argon2"];
+    const SCHEMES: [&[u8]; 8] =
+        [b"{SHA", b"{SSHA", b"{MD5}", b"{SMD5}", b"{CRYPT}", b"{PBKDF2", b"{ARGON2", b"{BCRYPT}"];
+    const FIELDS: [&[u8]; 10] = [
+        b"md5$", b"sha1$", b"sha256$", b"sha512$", b"pbkdf2_", b"pbkdf2:", b"bcrypt$", b"bcrypt_", b"scrypt$",
+        b"scrypt:",
+    ];
+    let starts = |heads: &[&[u8]]| heads.iter().any(|head| value.starts_with(head));
+    let fields = value.iter().filter(|b| **b == b'$').count() >= 2;
+    value.len() >= 24 && (starts(&CRYPT) || starts(&SCHEMES) || fields && starts(&FIELDS))
+}
+
+/// Whether a value is words that a person wrote.
+pub fn is_made_of_words(value: &[u8]) -> bool {
+    origin(value) == Origin::Words
+}
+
 /// Where a value seems to come from. Of base64 of text the text counts, of `user:password` the password.
 pub fn origin(value: &[u8]) -> Origin {
+    let plain = unescaped(value);
+    let value = plain.as_deref().unwrap_or(value);
     let text = decoded(value);
     let value = match &text {
         Some(text) => memchr::memchr(b':', text).map_or(&text[..], |at| &text[at + 1..]),
         None => value,
     };
+    if value.len() > LONGEST {
+        return if is_mashed(value) { Origin::Hand } else { Origin::Machine };
+    }
     // Digits in hexadecimal are no look-alikes.
-    if value.len() > LONGEST || value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit) {
+    if value.len() >= 16 && value.iter().all(u8::is_ascii_hexdigit) {
         return Origin::Machine;
     }
-    let read = fold(value);
-    if in_words(&read) >= WORDS {
+    let read = fold(value, b'e');
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    if digits * 2 < value.len() && in_words(&read).max(in_words(&fold(value, b's'))) >= WORDS {
         Origin::Words
     } else if bits(&read) < DRAWN || is_mashed(value) {
         Origin::Hand
@@ -42,12 +91,32 @@ pub fn origin(value: &[u8]) -> Origin {
     }
 }
 
-/// The value with look-alikes beside letters read as letters: `p4$$w0rd`.
-fn fold(value: &[u8]) -> Vec<u8> {
+/// A value with its percent signs decoded: `p%40ss`; `None` where it has none.
+pub fn unescaped(value: &[u8]) -> Option<Vec<u8>> {
+    let hex = |b: u8| (b as char).to_digit(16).map(|d| d as u8);
+    let mut plain = Vec::with_capacity(value.len());
+    let mut rest = value;
+    let mut any = false;
+    while let [first, tail @ ..] = rest {
+        if let [b'%', high, low, after @ ..] = rest
+            && let (Some(high), Some(low)) = (hex(*high), hex(*low))
+        {
+            plain.push(high * 16 + low);
+            (any, rest) = (true, after);
+        } else {
+            plain.push(*first);
+            rest = tail;
+        }
+    }
+    any.then_some(plain)
+}
+
+/// The value with look-alikes beside letters read as letters: `p4$$w0rd`. A `3` is an e, and to some an s.
+fn fold(value: &[u8], three: u8) -> Vec<u8> {
     let letter = |i: usize| value.get(i).is_some_and(u8::is_ascii_alphabetic);
     let alike = |b: u8| match b {
         b'@' | b'4' => Some(b'a'),
-        b'3' => Some(b'e'),
+        b'3' => Some(three),
         b'1' | b'!' => Some(b'i'),
         b'0' => Some(b'o'),
         b'$' | b'5' => Some(b's'),
@@ -59,7 +128,8 @@ fn fold(value: &[u8]) -> Vec<u8> {
     let between = |i: usize| {
         let before = value[..i].iter().rev().take_while(run).count();
         let after = value[i + 1..].iter().take_while(run).count();
-        before + after < 3 && i > before && letter(i - before - 1) && letter(i + after + 1)
+        let ends = matches!(value.get(i + after + 1), Some(b'_' | b'-'));
+        before + after < 3 && i > before && letter(i - before - 1) && (ends || letter(i + after + 1))
     };
     value.iter().enumerate().map(|(i, b)| alike(*b).filter(|_| between(i)).unwrap_or(*b)).collect()
 }
@@ -67,6 +137,9 @@ fn fold(value: &[u8]) -> Vec<u8> {
 /// The part of a value that stands in words: runs of letters that read like words, and dummy words. Signs
 /// between words belong to them, and so do digits and signs at the end: `summer-2024!`.
 fn in_words(value: &[u8]) -> f32 {
+    // … and a few before them: `03#word`.
+    let start = value.iter().position(u8::is_ascii_alphabetic).filter(|at| *at <= 4).unwrap_or(0);
+    let value = &value[start..];
     let end = value.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |at| at + 1);
     let text = &value[..end];
     let signs = text.iter().filter(|b| matches!(b, b'-' | b'_' | b' ' | b'.')).count();
@@ -79,11 +152,28 @@ fn in_words(value: &[u8]) -> f32 {
     (reading(text).covered * text.len() as f32).max(dummy) / length
 }
 
-/// Whether a value is letters of one case and nothing else, but for a capital in front: machines draw
-/// digits, too.
+/// Whether a value is letters of one case and nothing else, but for a capital in front (machines draw digits,
+/// too), or runs along the keyboard and of counts, forwards or backwards: `asdfqwer1234`, `zyxwtuv987`.
 fn is_mashed(value: &[u8]) -> bool {
+    let mut in_runs = 0;
+    let mut start = 0;
+    for i in 1..=value.len() {
+        if i < value.len() && is_step(value[i - 1], value[i]) {
+            continue;
+        }
+        in_runs += if i - start >= 3 { i - start } else { 0 };
+        start = i;
+    }
     value.iter().all(u8::is_ascii_uppercase)
         || value.iter().skip(1).all(u8::is_ascii_lowercase) && value.first().is_some_and(u8::is_ascii_alphabetic)
+        || value.len() >= 8 && in_runs * 10 >= value.len() * 9
+}
+
+/// Whether two characters follow each other on the keyboard or when people count, forwards or backwards.
+fn is_step(a: u8, b: u8) -> bool {
+    let (a, b) = (a.to_ascii_lowercase(), b.to_ascii_lowercase());
+    let counts = a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric() && a.abs_diff(b) <= 1;
+    counts || super::next_on_keyboard(a, b) || super::next_on_keyboard(b, a)
 }
 
 /// An estimate of how many bits a value holds: letters of words count little, dummy words hardly.
@@ -91,14 +181,21 @@ fn bits(value: &[u8]) -> f32 {
     let low = value.to_ascii_lowercase();
     let (mut bits, mut i) = (0.0, 0);
     let mut seen = [false; 256];
+    let mut pairs = Vec::new();
     while i < low.len() {
         if let length @ 4.. = super::dummy_word(&low[i..]) {
             bits += 8.0;
             i += length;
             continue;
         }
-        // A character that was there before says less.
-        let share = if seen[usize::from(low[i])] { 0.8 } else { 1.0 };
+        // A character that was there before says less, and a pair much less.
+        let pair = (i > 0).then(|| (low[i - 1], low[i]));
+        let share = match pair {
+            Some(pair) if pairs.contains(&pair) => 0.4,
+            _ if seen[usize::from(low[i])] => 0.8,
+            _ => 1.0,
+        };
+        pairs.extend(pair);
         seen[usize::from(low[i])] = true;
         bits += share
             * match value[i] {
@@ -130,12 +227,43 @@ mod tests {
             "qwe123",
             "a_not_so_secure_key",
             "guest:guest",
+            "p%40ss%77ord",
+            "03#pa33w0rd",
+            "pr1V4T3_keY_t3xT",
         ] {
             assert!(origin(value.as_bytes()) > Origin::Machine, "{value}");
         }
         use base64::Engine as _;
         let coded = base64::engine::general_purpose::STANDARD.encode("alice:my-own-password");
         assert!(origin(coded.as_bytes()) == Origin::Words, "{coded}");
+    }
+
+    #[test]
+    fn a_mashed_keyboard_is_no_machine() {
+        let long = "adfdfdasgdasgasdgafsgasfgfasgfadsgfagsagas".repeat(2);
+        for value in ["asdfqwer1234asdf", "zyxwtuv987", "poiuytrewq", &long] {
+            assert!(origin(value.as_bytes()) > Origin::Machine, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_word_or_two_are_counted() {
+        for value in ["hunter2", "letmein", "blue-horse", "MySekretPa$$word", "03#pa33w0rd"] {
+            assert!(is_a_word_or_two(value.as_bytes()), "{value}");
+        }
+        for value in ["Summer2024!", "blue-horse-seven-lamps", "KoelIsCool", "kX9fQ2wLz7RbTn4v", "ixlie"] {
+            assert!(!is_a_word_or_two(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn hashes_of_passwords_are_known() {
+        use crate::detect::score::tests::{ALNUM, random};
+        let drawn = random(ALNUM, 53, 8);
+        for head in ["$2b$12$", "{SHA}", "md5$salt$", "pbkdf2_sha256$1000$s$", "$argon2id$v=19$"] {
+            assert!(is_password_hash(format!("{head}{drawn}").as_bytes()), "{head}");
+        }
+        assert!(!is_password_hash(drawn.as_bytes()) && !is_password_hash(b"md5$word"));
     }
 
     #[test]
