@@ -1436,7 +1436,7 @@ pub(crate) mod tests {
     #[test]
     fn what_decodes_to_words_is_judged_by_them() {
         use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-        for words in ["the-client-secret\n", "proxy-client-secret", "any-user:eyJfoobar.eyJfoobar.12345asdf"] {
+        for words in ["the-client-secret\n", "proxy-client-secret", "any-user:eyJsomething.eyJsomething.98765qwer"] {
             let text = format!("secret: {}", BASE64.encode(words));
             assert!(level(&text) < Some(Confidence::Medium), "{words}: {:?}", best(&text));
         }

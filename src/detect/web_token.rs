@@ -121,8 +121,8 @@ mod tests {
         assert_eq!(worth_of(&signed(r#"{"sub":"1234567890"}"#, key.as_bytes())), Some(Worth::Credential));
         assert_eq!(worth_of(&key), None);
         assert!(matches!(worth_of(&head[..head.len() - 4]), Some(Worth::Nothing(_))), "a part");
-        assert!(!is_imitation(token.as_bytes()) && is_imitation(b"eyJfoobar.eyJfoobar.12345asdf"));
-        let spaced = format!("{}.eyJfoobar.12345asdf", BASE64.encode(r#"{ "alg": "RS256" }"#));
+        assert!(!is_imitation(token.as_bytes()) && is_imitation(b"eyJsomething.eyJsomething.98765qwer"));
+        let spaced = format!("{}.eyJsomething.98765qwer", BASE64.encode(r#"{ "alg": "RS256" }"#));
         assert!(is_imitation(spaced.as_bytes()), "{spaced}");
     }
 
