@@ -83,6 +83,9 @@ pub fn names_a_provider(word: &str) -> bool {
     rest.bytes().filter(u8::is_ascii_alphabetic).count() >= 3
 }
 
+/// A token of so many bytes needs no name on its own line.
+const LONG: usize = 60;
+
 /// Judges a token at `span` in a window, near the word at `word`: `Ok(true)` where the statement itself
 /// names the provider or a credential, `Ok(false)` where only the neighbourhood does.
 pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Result<bool, &'static str> {
@@ -134,7 +137,9 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
         &window[start..end]
     };
     let above = lines == 1 && word.end <= span.start;
-    Ok(CREDENTIAL.iter().any(|w| contains(before, w) || above && contains(word_line, w)))
+    // What else is drawn so long is written in hexadecimal.
+    let is_long = value.len() >= LONG && value.iter().all(u8::is_ascii_graphic) && !hex;
+    Ok(is_long || CREDENTIAL.iter().any(|w| contains(before, w) || above && contains(word_line, w)))
 }
 
 /// Whether a value is an identifier or words: few digits, and letters that read like words.
@@ -307,6 +312,18 @@ mod tests {
         ] {
             let at = text.find(&value).expect("it stands there");
             assert_eq!(evidence(text.as_bytes(), &(0..4), &(at..at + 32)), Ok(sure), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_token_needs_no_name_on_its_line() {
+        let drawn = crate::detect::score::tests::random(crate::detect::score::tests::ALNUM, 64, 7);
+        for (value, sure) in [(&drawn[..], true), (&drawn[..40], false), (&"0b7d".repeat(16), false)] {
+            let text = format!("{{ \"method\": \"acme\",\n  \"params\": [\n \"{value}\"] }}");
+            let at = text.find(value).expect("it stands there");
+            let word = text.find("acme").expect("it stands there");
+            let judged = evidence(text.as_bytes(), &(word..word + 4), &(at..at + value.len()));
+            assert_eq!(judged, Ok(sure), "{text}");
         }
     }
 
