@@ -165,8 +165,19 @@ const CONFIGURES: &[&str] = &[
 /// Extensions of manuals.
 const MANUALS: &[&str] = &["md", "mdx", "markdown", "rst", "adoc", "asciidoc", "ipynb", "1", "5", "8"];
 /// Words in the names of folders and files that hold translations.
-const TRANSLATIONS: &[&str] =
-    &["locales", "locale", "i18n", "lang", "langs", "translations", "l10n", "messages", "_locales"];
+const TRANSLATIONS: &[&str] = &[
+    "locales",
+    "locale",
+    "localization",
+    "localisation",
+    "i18n",
+    "lang",
+    "langs",
+    "translations",
+    "l10n",
+    "messages",
+    "_locales",
+];
 /// … of tests and what tests use.
 const TESTS: &[&str] = &[
     "test",
