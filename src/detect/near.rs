@@ -137,8 +137,8 @@ pub fn evidence(window: &[u8], word: &Range<usize>, span: &Range<usize>) -> Resu
         &window[start..end]
     };
     let above = lines == 1 && word.end <= span.start;
-    // What else is drawn so long is written in hexadecimal.
-    let is_long = value.len() >= LONG && value.iter().all(u8::is_ascii_graphic) && !hex;
+    // What else is drawn so long is written in hexadecimal, or in base64, which hardly ever lacks its signs.
+    let is_long = value.len() >= LONG && value.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-') && !hex;
     Ok(is_long || CREDENTIAL.iter().any(|w| contains(before, w) || above && contains(word_line, w)))
 }
 
@@ -318,7 +318,9 @@ mod tests {
     #[test]
     fn a_long_token_needs_no_name_on_its_line() {
         let drawn = crate::detect::score::tests::random(crate::detect::score::tests::ALNUM, 64, 7);
-        for (value, sure) in [(&drawn[..], true), (&drawn[..40], false), (&"0b7d".repeat(16), false)] {
+        let sealed = format!("{}+{}", &drawn[..30], &drawn[31..]);
+        for (value, sure) in [(&drawn[..], true), (&drawn[..40], false), (&"0b7d".repeat(16), false), (&sealed, false)]
+        {
             let text = format!("{{ \"method\": \"acme\",\n  \"params\": [\n \"{value}\"] }}");
             let at = text.find(value).expect("it stands there");
             let word = text.find("acme").expect("it stands there");
