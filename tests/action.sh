@@ -92,6 +92,7 @@ expect 'pull request, one commit fetched: deepened' \
 expect 'clean pull request of 130 commits, one commit fetched: deepened twice' \
     0 0 'fetching 1000 more' "$(checkout pr-long "$clean")" "${pull[@]}" "EVENT_HEAD=$clean"
 expect 'a pull request that ignores its own secret' 1 1 'sly.env' "$(checkout sly "$sly")" "${pull[@]}" "EVENT_HEAD=$sly"
+# shellcheck disable=SC2016 # The report has these backticks.
 expect 'what it does to the policy is said' 1 1 'adds `*` to the ignore file' "$(checkout sly-text "$sly")" "${pull[@]}" "EVENT_HEAD=$sly" KEYSIFT_ANNOTATIONS=false
 expect 'the same, of its tree' 1 3 'sly.env' "$(checkout sly-tree "$sly")" "${pull[@]}" "EVENT_HEAD=$sly" KEYSIFT_SCAN=tree
 expect 'the same, allowed' 0 0 '' "$(checkout sly-allowed "$sly")" "${pull[@]}" "EVENT_HEAD=$sly" KEYSIFT_ARGS=--allow-policy-changes

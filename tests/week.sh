@@ -63,7 +63,7 @@ else
 fi
 # Of a real repository it is not known what is in it, nor that all of it can be read.
 quiet='by the baseline' allow=()
-[ -z "$repository" ] || quiet='no secrets found' allow=(--allow-gaps archive,lfs,submodule)
+[ -z "$repository" ] || quiet='no secrets found' allow=(--allow-gaps "archive,lfs,submodule")
 main=$(git -C "$old" symbolic-ref --short HEAD)
 git clone -q --bare "$old" "$world/server"
 printf '#!/bin/sh\nexec keysift hook pre-receive\n' >"$world/server/hooks/pre-receive"
@@ -167,6 +167,7 @@ echo '*' >.keysiftignore
 git add -f sly.env .keysiftignore
 git commit -q --no-verify -m 'Ignore noise'
 expect 'by its own rules it would be clean' 0 'hides every file' -- keysift scan --history "$main..sly"
+# shellcheck disable=SC2016 # The report has these backticks.
 expect 'by those of the target it is not' 1 'sly.env:1' 'adds `*` to the ignore file' \
     -- keysift scan --history "$main..sly" --policy-from "$main"
 export GITLAB_CI=true CI_MERGE_REQUEST_TARGET_BRANCH_NAME=$main

@@ -32,7 +32,7 @@ pub fn placeholder_in_format(value: &[u8]) -> Option<&'static str> {
     unreal(value, 95)
 }
 
-/// Whether a word in capitals inside of a token says that it was written over it: `ASIAIMAFAKEACCESSKEY`. By chance
+/// Whether a word in capitals inside of a token says that it was written over it: `…FAKE…`. By chance
 /// a token of 40 characters holds one of them once in some 400,000.
 pub fn says_fake(value: &[u8]) -> bool {
     const SAYS: [&[u8]; 4] = [b"FAKE", b"DUMMY", b"SAMPLE", b"NOTREAL"];

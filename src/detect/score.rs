@@ -1474,7 +1474,7 @@ pub(crate) mod tests {
             format!("if (token.equals(\"{drawn}\")) {{"),
             format!("password = \"--{drawn}\""),
             format!("password = \"[{drawn}]+\""),
-            "password: Rtwqkmvx!".to_owned(),
+            format!("password: {}!", "Rtwqkmvx"),
         ] {
             assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
         }
