@@ -93,8 +93,7 @@ impl Prefilter {
     /// Makes a prefilter. Keywords are lower case, distinct, and at least three bytes long.
     ///
     /// # Panics
-    /// If a keyword is shorter than three bytes or longer than 255 (the schema refuses both), or if
-    /// there are so many that the automaton does not fit in memory.
+    /// If a keyword is shorter than three bytes or longer than 255 (the schema refuses both).
     pub fn new<K: AsRef<[u8]>>(keywords: &[K]) -> Self {
         let mut table = Box::new([0u32; 1 << TABLE_BITS]);
         let mut follows = Box::new([0u8; 1 << FOLLOW_BITS]);

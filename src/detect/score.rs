@@ -235,7 +235,7 @@ pub fn confidence(log_odds: f32) -> Option<Confidence> {
 /// Where the levels start.
 pub const HIGH: f32 = 3.0;
 /// Shown by default from here. The optimum of F1 on the labelled data is 0; in real trees, where nearly everything
-/// is no credential, two of three candidates between 0 and this were none (`docs/precision.md`).
+/// is no credential, four of five findings between 0 and this were none (`docs/precision.md`).
 pub const MEDIUM: f32 = 1.25;
 /// Counted from here.
 pub const LOW: f32 = -2.0;
