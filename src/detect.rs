@@ -6,6 +6,7 @@
 
 pub mod assignment;
 pub mod checksum;
+mod chunk;
 mod decode;
 pub mod entropy;
 pub mod near;
@@ -269,8 +270,12 @@ impl Detector {
     /// as a keyword may have, are searched.
     pub fn rescan(&self, haystack: &[u8], base: &Seen, copied: &[Copied]) -> Seen {
         let Some(known) = &base.hits else { return self.scan(haystack) };
-        let copied: Vec<Copied> = copied.iter().filter(|c| c.len >= SHORTEST_COPY).copied().collect();
+        let is_long = |c: &&Copied| c.len >= SHORTEST_COPY;
+        let mut long = Vec::with_capacity(copied.iter().filter(is_long).count());
+        long.extend(copied.iter().filter(is_long).copied());
+        let copied = long;
         let mut seen = Seen::of(haystack.len());
+        seen.hits = Some(Vec::with_capacity(known.len() + SPARE_HITS / 8));
         // Where the last copied range ends, and before which place all hits start that were dealt with.
         let (mut end, mut settled) = (0, 0);
         for range in &copied {
@@ -408,11 +413,11 @@ impl Detector {
         let (first, last) = (copied.from, copied.from + copied.len);
         let from = known.partition_point(|h| h.start < first);
         let known = &known[from..from + known[from..].partition_point(|h| h.start < last)];
-        let from = base.matches.partition_point(|m| m.hit.start < first);
-        let matches = &base.matches[from..from + base.matches[from..].partition_point(|m| m.hit.start < last)];
         if known.is_empty() {
             return;
         }
+        let from = base.matches.partition_point(|m| m.hit.start < first);
+        let matches = &base.matches[from..from + base.matches[from..].partition_point(|m| m.hit.start < last)];
         let shift = |at: usize| at - copied.from + copied.to;
         let moved = |hit: &Hit| Hit { start: shift(hit.start), end: shift(hit.end), keyword: hit.keyword };
         let interior = Interior::new(haystack, base.len, copied, self.reach);

@@ -20,7 +20,10 @@
 
 use std::{io::Read, ops::Range};
 
-use super::text;
+use super::{
+    chunk::{CHUNK, Classify, Framed, Portable, is_digit, is_text},
+    text,
+};
 
 /// How many encodings may be wrapped in one another.
 pub const DEPTH: usize = 4;
@@ -54,10 +57,10 @@ const SLASHES: usize = 8;
 const LOOK_BEHIND: usize = 24;
 /// The least that the two pieces around a joint without an operator have together.
 const PIECES: usize = 12;
-/// How many bytes are classified together.
-const CHUNK: usize = 64;
-/// The longest range that is worth a first look, and how far its lines are followed.
-const SURVEYED: usize = 512;
+/// How many bytes get a first look together.
+const SURVEYED: usize = 2048;
+/// How many bytes before a line feed decide whether it is a barrier.
+const LINE_END: usize = 3;
 
 /// A place that holds something encoded.
 #[derive(Debug)]
@@ -98,10 +101,12 @@ impl Run {
 
     fn cluster(text: &[u8], edits: Vec<Edit>) -> Run {
         let (first, last) = (edits[0].place.start, edits[edits.len() - 1].place.end);
-        let far = first.saturating_sub(CLUSTER_MARGIN);
-        let start = barrier_before(text, first, far).map_or((first + 1).saturating_sub(CLUSTER_MARGIN), |at| at - 1);
-        let far = (last + CLUSTER_MARGIN).min(text.len());
-        let end = barrier_from(text, last, far).map_or((last + 1 + CLUSTER_MARGIN).min(text.len() + 2), |at| at + 2);
+        let before = first.saturating_sub(CLUSTER_MARGIN)..first;
+        let start = barrier_before(Portable, text, before)
+            .map_or((first + 1).saturating_sub(CLUSTER_MARGIN), |at| (at + 1).saturating_sub(LINE_END));
+        let behind = last..(last + CLUSTER_MARGIN).min(text.len());
+        let end =
+            barrier_from(Portable, text, behind).map_or((last + 1 + CLUSTER_MARGIN).min(text.len() + 2), |at| at + 2);
         Run { needs: start..end, form: Form::Cluster(edits) }
     }
 
@@ -119,32 +124,41 @@ impl Run {
 }
 
 /// Hands out every run whose needs are not wholly before `range` or wholly behind it (some others, too),
-/// by families, ascending within one. Nothing that starts before the given places is looked for: these
+/// ascending within a family. Nothing that starts before the given places is looked for: these
 /// must be ends of runs, or 0. Returns where each family has got to.
 pub(super) fn runs(text: &[u8], range: Range<usize>, done: Done, visit: &mut dyn FnMut(Run)) -> Done {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: this processor has what the function is compiled for.
-        #[allow(unsafe_code)]
-        return unsafe { runs_avx2(text, range, done, visit) };
+    if let Some(avx2) = super::chunk::Avx2::detect() {
+        return each_part(avx2, text, range, done, visit);
     }
-    each_family(text, range, done, visit)
+    each_part(Portable, text, range, done, visit)
 }
 
-/// The same with wider vectors: classifying bytes is most of the work.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn runs_avx2(text: &[u8], range: Range<usize>, done: Done, visit: &mut dyn FnMut(Run)) -> Done {
-    each_family(text, range, done, visit)
-}
-
-#[inline(always)]
-fn each_family(text: &[u8], range: Range<usize>, done: Done, visit: &mut dyn FnMut(Run)) -> Done {
-    let worth = survey(text, &range);
-    Done {
-        units: if worth.units { units(text, &range, done.units, visit) } else { done.units },
-        clusters: if worth.clusters { clusters(text, &range, done.clusters, visit) } else { done.clusters },
-        wide: if worth.wide { wide_text(text, &range, done.wide, visit) } else { done.wide },
+fn each_part<C: Classify>(
+    classes: C,
+    text: &[u8],
+    range: Range<usize>,
+    mut done: Done,
+    visit: &mut dyn FnMut(Run),
+) -> Done {
+    let mut at = range.start;
+    loop {
+        let part = at..range.end.min(at + SURVEYED);
+        at = part.end;
+        let span = unit_span(text, &part, done.units);
+        let worth = survey(classes, text, &part, &span, &mut done.clean);
+        if worth.units {
+            done.units = units(classes, text, span, visit);
+        }
+        if worth.clusters {
+            done.clusters = clusters(classes, text, &part, done.clusters, visit);
+        }
+        if worth.wide {
+            done.wide = wide_text(classes, text, &part, done.wide, visit);
+        }
+        if at == range.end {
+            return done;
+        }
     }
 }
 
@@ -156,66 +170,108 @@ struct Worth {
     wide: bool,
 }
 
-/// Looks at the lines of a short range: mostly there is nothing in them, and a history is made of short ranges.
-#[inline(always)]
-fn survey(text: &[u8], range: &Range<usize>) -> Worth {
-    let everything = Worth { units: true, clusters: true, wide: true };
-    if range.len() > SURVEYED {
-        return everything;
+/// Looks at everything that a run may be found by which depends on a range: mostly there is nothing. The words of
+/// such units are in `units`. Up to `clean` there is neither an edit nor a NUL.
+fn survey<C: Classify>(
+    classes: C,
+    text: &[u8],
+    range: &Range<usize>,
+    units: &Range<usize>,
+    clean: &mut usize,
+) -> Worth {
+    let edits = near_edits(classes, text, range, *clean);
+    // Wide text depends on the two bytes beside it.
+    let start = units.start.min(edits.start.min(range.start.saturating_sub(2)).max(*clean));
+    let end = edits.end.max(units.end).max((range.end + 2).min(text.len()));
+    let mut worth = Worth { units: false, clusters: false, wide: false };
+    let mut words = Words { at: start, members: 0, skip: units.start };
+    let mut chunks = Chunks::new(text, start);
+    while chunks.at < end {
+        let at = chunks.at;
+        let seen = chunks.next(|framed| classes.survey(framed));
+        worth.wide |= seen.zeros != 0;
+        worth.units |= words.next(text, seen.digits).is_some() && at < units.end;
+        let mut triggers = seen.triggers;
+        while triggers != 0 && !worth.clusters {
+            let place = at + triggers.trailing_zeros() as usize;
+            triggers &= triggers - 1;
+            worth.clusters = edits.contains(&place) && edit_at(text, place).is_some();
+        }
     }
-    let Some(lines) = closed_lines(text, range) else { return everything };
-    let (mut triggers, mut zeros) = (0, 0);
-    let mut at = lines.start;
-    while at < lines.end {
-        let rest = &text[at..lines.end];
-        let mut padded = [b'\n'; CHUNK + 1];
-        let chunk = match rest.first_chunk::<{ CHUNK + 1 }>() {
-            Some(chunk) => chunk,
-            None => {
-                padded[..rest.len()].copy_from_slice(rest);
-                &padded
-            }
-        };
-        triggers |= triggers_of(chunk);
-        zeros |= zeros_of(chunk.first_chunk().expect("a chunk and a byte"));
-        at += CHUNK;
+    if !worth.clusters && !worth.wide {
+        *clean = edits.end;
     }
-    let units = next_word(text, lines.start, lines.end).is_some();
-    Worth { units, clusters: triggers != 0, wide: zeros != 0 }
+    worth
 }
 
-/// The lines of a range and what they depend on, if they end and start where nothing encoded goes on: at a
-/// [barrier](is_barrier), after what is neither part of a unit nor wide.
-#[inline(always)]
-fn closed_lines(text: &[u8], range: &Range<usize>) -> Option<Range<usize>> {
-    let closes = |at: usize| is_barrier(text, at) && line_end(text, at).is_some_and(|b| !is_alphabet(b) && b != 0);
-    let far = range.start.saturating_sub(SURVEYED);
-    let mut start = range.start;
-    loop {
-        match memchr::memrchr(b'\n', &text[far..start]) {
-            Some(found) if closes(far + found) => {
-                start = far + found + 1;
-                break;
-            }
-            Some(found) => start = far + found,
-            None if far == 0 => {
-                start = 0;
-                break;
-            }
-            None => return None,
-        }
+/// Where those edits have their triggers that belong to a cluster which depends on a range: up to a barrier, or as
+/// far as it looks.
+fn near_edits<C: Classify>(classes: C, text: &[u8], range: &Range<usize>, clean: usize) -> Range<usize> {
+    let far = range.start.saturating_sub(CLUSTER_MARGIN + EDIT).max(clean.min(range.start));
+    let start = barrier_before(classes, text, far..range.start).map_or(far, |at| at + 1);
+    let last = (range.end + LINE_END).min(text.len());
+    let far = (last + CLUSTER_MARGIN + SLASHES).min(text.len());
+    start..barrier_from(classes, text, last..far).unwrap_or(far)
+}
+
+/// A text, chunk by chunk.
+struct Chunks<'a> {
+    text: &'a [u8],
+    /// Where the next one starts.
+    at: usize,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(text: &'a [u8], at: usize) -> Self {
+        Chunks { text, at }
     }
-    // The end of a line depends on the two bytes before it.
-    let mut end = (range.end + 2).min(text.len());
-    let far = (end + SURVEYED).min(text.len());
-    loop {
-        match memchr::memchr(b'\n', &text[end..far]) {
-            Some(found) if closes(end + found) => return Some(start..end + found + 1),
-            Some(found) => end += found + 1,
-            None if far == text.len() => return Some(start..far),
-            None => return None,
-        }
+
+    /// Looks at the next one; beyond the text there are spaces.
+    #[inline(always)]
+    fn next<T>(&mut self, look: impl Fn(&Framed) -> T) -> T {
+        let framed: Option<&Framed> = self.at.checked_sub(1).and_then(|first| self.text[first..].first_chunk());
+        let seen = match framed {
+            Some(framed) => look(framed),
+            None => look(&self.at_an_end()),
+        };
+        self.at += CHUNK;
+        seen
     }
+
+    fn at_an_end(&self) -> Framed {
+        let mut framed = [b' '; CHUNK + 2];
+        let skip = usize::from(self.at == 0);
+        let rest = &self.text[self.at + skip - 1..];
+        let len = rest.len().min(framed.len() - skip);
+        framed[skip..skip + len].copy_from_slice(&rest[..len]);
+        framed
+    }
+}
+
+/// The first line feed in a range.
+fn first_line_feed<C: Classify>(classes: C, text: &[u8], range: Range<usize>) -> Option<usize> {
+    let mut at = range.start;
+    while let Some(chunk) = text[at..range.end].first_chunk() {
+        let found = classes.equal(chunk, b'\n');
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize);
+        }
+        at += CHUNK;
+    }
+    text[at..range.end].iter().position(|b| *b == b'\n').map(|found| at + found)
+}
+
+/// The last line feed in a range.
+fn last_line_feed<C: Classify>(classes: C, text: &[u8], range: Range<usize>) -> Option<usize> {
+    let mut end = range.end;
+    while let Some(chunk) = text[range.start..end].last_chunk() {
+        let found = classes.equal(chunk, b'\n');
+        if found != 0 {
+            return Some(end - 1 - found.leading_zeros() as usize);
+        }
+        end -= CHUNK;
+    }
+    text[range.start..end].iter().rposition(|b| *b == b'\n').map(|found| range.start + found)
 }
 
 /// How far the runs of a content have been handed out.
@@ -224,6 +280,8 @@ pub(super) struct Done {
     units: usize,
     clusters: usize,
     wide: usize,
+    /// Up to here there is neither an edit nor a NUL, from where a look at it began.
+    clean: usize,
 }
 
 /// Something that a run decodes to.
@@ -308,13 +366,6 @@ pub(super) fn decode(text: &[u8], run: &Run, emit: &mut dyn FnMut(Decoded)) {
 // Base64 and hex
 // ---------------------------------------------------------------------------------------------------
 
-/// Whether a byte is in one of the alphabets of base64; for many bytes at once.
-#[inline(always)]
-const fn is_alphabet(b: u8) -> bool {
-    // `-`, `.`, `/` and the digits are neighbours.
-    ((b | 0x20).wrapping_sub(b'a') < 26) | ((b.wrapping_sub(b'-') < 13) & (b != b'.')) | (b == b'+') | (b == b'_')
-}
-
 /// Base64 digits: 0 to 63, and 255 for all else.
 const DIGITS: [u8; 256] = {
     let mut table = [255; 256];
@@ -334,53 +385,77 @@ const DIGITS: [u8; 256] = {
     table
 };
 
-/// Hands out the units that have a long enough word. Returns the end of the last one, or where it stopped.
-#[inline(always)]
-fn units(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
+/// Where the words are of the units that depend on a range; nothing before `done`.
+fn unit_span(text: &[u8], range: &Range<usize>, done: usize) -> Range<usize> {
     // Only white space and a few bytes more may stand between a unit and what it depends on.
     let between = |b: &u8| is_space(*b) || matches!(b, b'\\' | b'=');
     let last = range.end + text[range.end..].iter().take(INDENT + 2).take_while(|b| between(b)).count();
     let stop = unit_end(text, last);
     if stop <= done {
-        return done;
+        return done..done;
     }
     let first = range.start - text[..range.start].iter().rev().take(INDENT + 2).take_while(|b| between(b)).count();
-    let mut at = unit_start(text, first, done);
-    if stop < at + LINE {
-        return at.max(stop);
-    }
-    while let Some(word) = next_word(text, at, stop) {
+    let at = unit_start(text, first, done);
+    at..at.max(stop)
+}
+
+/// Hands out the units that have a long enough word. Returns the end of the last one, or where it stopped.
+fn units<C: Classify>(classes: C, text: &[u8], span: Range<usize>, visit: &mut dyn FnMut(Run)) -> usize {
+    let mut at = span.start;
+    while let Some(word) = next_word(classes, text, at, span.end) {
         let unit = unit_start(text, word.start, at)..unit_end(text, word.end);
         at = unit.end;
         visit(Run::unit(text, unit));
     }
-    at.max(stop)
+    at.max(span.end)
 }
 
-/// The next word that may be encoded: a maximal stretch of the alphabet that is long enough, and has a digit
-/// or starts as encoded text, as nearly every line of an encoding does; or one of at least [`LINE`] with another
-/// one as long on the next line. No word is cut by `from`.
-#[inline(always)]
-fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
-    // The members of two chunks: the one before `at` in the low bits.
-    let (mut at, mut members) = (from, 0u128);
-    while at < stop {
-        let rest = &text[at..];
-        let next = match rest.first_chunk::<CHUNK>() {
-            Some(chunk) => members_of(chunk),
-            None => {
-                let mut chunk = [0; CHUNK];
-                chunk[..rest.len()].copy_from_slice(rest);
-                members_of(&chunk)
-            }
-        };
-        members = members >> CHUNK | u128::from(next) << CHUNK;
-        at += CHUNK;
-        let mut long = stretches(members);
+/// The next word that may be encoded. No word is cut by `from`.
+fn next_word<C: Classify>(classes: C, text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
+    let (mut words, mut chunks) = (Words::new(from), Chunks::new(text, from));
+    while chunks.at < stop {
+        let digits = chunks.next(|framed| classes.digits(framed));
+        if let Some(word) = words.next(text, digits) {
+            return Some(word);
+        }
+    }
+    None
+}
+
+/// Finds words that may be encoded: maximal stretches of the alphabet that are long enough, and have a digit
+/// or start as encoded text, as nearly every line of an encoding does; or ones of at least [`LINE`] with another
+/// one as long on the next line.
+struct Words {
+    /// Where the next chunk starts.
+    at: usize,
+    /// The members of two chunks: the one before the last in the low bits.
+    members: u128,
+    /// The end of a word that went beyond its chunk.
+    skip: usize,
+}
+
+impl Words {
+    fn new(at: usize) -> Self {
+        Words { at, members: 0, skip: at }
+    }
+
+    /// The first word in the next chunk, whose members of the alphabet these are.
+    #[inline(always)]
+    fn next(&mut self, text: &[u8], digits: u64) -> Option<Range<usize>> {
+        let skip = self.skip.saturating_sub(self.at);
+        let digits = if skip < CHUNK { digits >> skip << skip } else { 0 };
+        self.members = self.members >> CHUNK | u128::from(digits) << CHUNK;
+        self.at += CHUNK;
+        let long = stretches(self.members);
+        if long == 0 { None } else { self.wanted(text, long) }
+    }
+
+    /// The first word that is wanted of those that start at these places.
+    fn wanted(&mut self, text: &[u8], mut long: u128) -> Option<Range<usize>> {
         while long != 0 {
             let first = long.trailing_zeros();
-            let len = (!(members >> first)).trailing_zeros();
-            let start = at + first as usize - 2 * CHUNK;
+            let len = (!(self.members >> first)).trailing_zeros();
+            let start = self.at + first as usize - 2 * CHUNK;
             let goes_beyond = first + len == 2 * CHUNK as u32;
             let end = if goes_beyond { word_end(text, start + len as usize) } else { start + len as usize };
             let is_wanted = match text[start..end].first_chunk() {
@@ -390,21 +465,21 @@ fn next_word(text: &[u8], from: usize, stop: usize) -> Option<Range<usize>> {
             if is_wanted {
                 return Some(start..end);
             }
-            // Goes on behind the word.
             if goes_beyond {
-                (at, members) = (end, 0);
-                break;
+                (self.members, self.skip) = (0, end);
+                return None;
             }
-            members &= !0 << (first + len);
-            long &= members;
+            self.members &= !0 << (first + len);
+            long &= self.members;
         }
+        None
     }
-    None
 }
 
 /// A bit where a stretch of [`LINE`] members starts.
 #[inline(always)]
 fn stretches(members: u128) -> u128 {
+    const { assert!(LINE == 16) };
     let mut long = members & members >> 1;
     long &= long >> 2;
     long &= long >> 4;
@@ -420,58 +495,6 @@ fn is_line(text: &[u8], start: usize, end: usize) -> bool {
     })
 }
 
-/// A bit for each byte: whether it is in the alphabet.
-#[inline(always)]
-fn members_of(chunk: &[u8; CHUNK]) -> u64 {
-    let mut members = [0u8; CHUNK];
-    for at in 0..CHUNK {
-        members[at] = u8::from(is_alphabet(chunk[at]));
-    }
-    gather(&members)
-}
-
-/// A bit for each byte: whether it is NUL.
-#[inline(always)]
-fn zeros_of(chunk: &[u8; CHUNK]) -> u64 {
-    let mut members = [0u8; CHUNK];
-    for at in 0..CHUNK {
-        members[at] = u8::from(chunk[at] == 0);
-    }
-    gather(&members)
-}
-
-/// The lowest bits of bytes that are 0 or 1.
-#[inline(always)]
-fn gather(members: &[u8; CHUNK]) -> u64 {
-    let mut bits = 0;
-    for (at, block) in members.as_chunks::<16>().0.iter().enumerate() {
-        bits |= u64::from(lowest_bits(u128::from_le_bytes(*block))) << (16 * at);
-    }
-    bits
-}
-
-/// The lowest bits of sixteen bytes that are 0 or 1.
-#[inline(always)]
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code)]
-fn lowest_bits(bytes: u128) -> u16 {
-    use std::arch::x86_64::{_mm_movemask_epi8, _mm_set_epi64x, _mm_slli_epi16};
-    // SAFETY: every x86-64 processor has SSE2.
-    unsafe {
-        let bytes = _mm_set_epi64x((bytes >> 64) as i64, bytes as i64);
-        // The processor gathers the highest bits.
-        _mm_movemask_epi8(_mm_slli_epi16::<7>(bytes)) as u16
-    }
-}
-
-/// The lowest bits of sixteen bytes that are 0 or 1.
-#[inline(always)]
-#[cfg(not(target_arch = "x86_64"))]
-fn lowest_bits(bytes: u128) -> u16 {
-    let half = |half: u64| (half.wrapping_mul(0x0102_0408_1020_4080) >> 56) as u16;
-    half(bytes as u64) | half((bytes >> 64) as u64) << 8
-}
-
 fn may_be_encoded(head: &[u8; WORD]) -> bool {
     count(head, b'0', 10) > 0 || starts_as_text(head)
 }
@@ -483,7 +506,7 @@ fn word_end(text: &[u8], from: usize) -> usize {
 /// Where the bridge from one word of a unit to the next ends that starts here: a line end with indentation,
 /// also an escaped one (whose letter counts as the start of the next word).
 fn bridge(text: &[u8], at: usize) -> Option<usize> {
-    if at == 0 || !is_alphabet(text[at - 1]) {
+    if at == 0 || !is_digit(text[at - 1]) {
         return None;
     }
     match text.get(at)? {
@@ -492,7 +515,7 @@ fn bridge(text: &[u8], at: usize) -> Option<usize> {
             let first = if text[at..].starts_with(b"\r\n") { at + 2 } else { at + 1 };
             let rest = &text[first..(at + INDENT + 1).min(text.len())];
             let indent = rest.iter().position(|b| !matches!(b, b' ' | b'\t'))?;
-            (text[first - 1] == b'\n' && is_alphabet(rest[indent])).then_some(first + indent)
+            (text[first - 1] == b'\n' && is_digit(rest[indent])).then_some(first + indent)
         }
         _ => None,
     }
@@ -776,12 +799,6 @@ fn bits(digits: &[u8]) -> u32 {
     digits.iter().fold(0, |bits, b| bits << 6 | u32::from(DIGITS[usize::from(*b)] & 63))
 }
 
-/// A printable byte, or white space.
-#[inline(always)]
-fn is_text(b: u8) -> bool {
-    matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r')
-}
-
 /// What of decoded bytes is worth a search: everything where nearly all is text (UTF-8, too), else
 /// the long stretches.
 fn printable(bytes: &[u8]) -> Vec<Range<usize>> {
@@ -834,17 +851,22 @@ pub(super) struct Edit {
 }
 
 /// Hands out clusters of edits. Returns the end of the last one, or where it stopped.
-#[inline(always)]
-fn clusters(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
+fn clusters<C: Classify>(
+    classes: C,
+    text: &[u8],
+    range: &Range<usize>,
+    done: usize,
+    visit: &mut dyn FnMut(Run),
+) -> usize {
     let far = (range.end + CLUSTER_MARGIN + SLASHES).min(text.len());
     // What starts behind a barrier does not look before it.
-    let behind = barrier_from(text, (range.end + 2).min(far), far).unwrap_or(far);
+    let behind = barrier_from(classes, text, (range.end + LINE_END).min(far)..far).unwrap_or(far);
     if behind <= done {
         return done;
     }
-    let start = cluster_start(text, range.start, done);
+    let start = cluster_start(classes, text, range.start, done);
     let mut triggers = Triggers::new(text, start);
-    let Some(mut trigger) = triggers.next(behind) else { return start.max(behind) };
+    let Some(mut trigger) = triggers.next(classes, behind) else { return start.max(behind) };
     let (mut at, mut stop) = (start, behind);
     let mut cluster: Vec<Edit> = Vec::new();
     let mut flush = |cluster: &mut Vec<Edit>| {
@@ -867,7 +889,7 @@ fn clusters(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMu
             stop = stop.max((at + CONTEXT + SLASHES + 1).min(text.len()));
             cluster.push(edit);
         }
-        match triggers.next(stop) {
+        match triggers.next(classes, stop) {
             Some(next) => trigger = next,
             None => break,
         }
@@ -881,57 +903,52 @@ fn is_near(text: &[u8], from: usize, to: usize) -> bool {
     to - from <= CONTEXT && memchr::memchr2(b'\n', 0, &text[from..to]).is_none()
 }
 
-/// Whether the line end at this place is a barrier: no joint can cross it, so the edits of a cluster lie
-/// on one side of it, and do not depend on what lies on the other.
+/// Whether the line feed at this place is a barrier: no joint can cross it, so the edits of a cluster lie
+/// on one side of it, and do not depend on what lies on the other. [`LINE_END`] bytes before it decide.
 fn is_barrier(text: &[u8], at: usize) -> bool {
-    let joins = |b: u8| {
-        matches!(b, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' | b'"' | b'\'' | b'`' | b'+' | b'.' | b'&' | b'|' | b'\\')
-    };
-    line_end(text, at).is_some_and(|b| !joins(b))
-}
-
-/// The byte that ends the line which the line feed at this place ends.
-fn line_end(text: &[u8], at: usize) -> Option<u8> {
-    match text[..at] {
-        [.., b, b'\r'] | [.., b] => Some(b),
-        [] => None,
+    let line = text[..at].strip_suffix(b"\r").unwrap_or(&text[..at]);
+    match line {
+        [.., b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' | b'"' | b'\'' | b'`' | b'\\'] | [] => false,
+        // An operator has white space or a literal before it.
+        [.., before, b'+' | b'.' | b'&' | b'|'] => before.is_ascii_alphanumeric(),
+        [b'+' | b'.' | b'&' | b'|'] => false,
+        _ => true,
     }
 }
 
-/// The last barrier before `at`, not before `far`.
-fn barrier_before(text: &[u8], mut at: usize, far: usize) -> Option<usize> {
-    while let Some(found) = memchr::memrchr(b'\n', &text[far..at]) {
-        at = far + found;
-        if is_barrier(text, at) {
-            return Some(at);
+/// The last barrier in a range.
+fn barrier_before<C: Classify>(classes: C, text: &[u8], mut range: Range<usize>) -> Option<usize> {
+    while let Some(found) = last_line_feed(classes, text, range.clone()) {
+        if is_barrier(text, found) {
+            return Some(found);
         }
+        range.end = found;
     }
     None
 }
 
-/// The first barrier from `at` on, before `far`.
-fn barrier_from(text: &[u8], mut at: usize, far: usize) -> Option<usize> {
-    while let Some(found) = memchr::memchr(b'\n', &text[at..far]) {
-        if is_barrier(text, at + found) {
-            return Some(at + found);
+/// The first barrier in a range.
+fn barrier_from<C: Classify>(classes: C, text: &[u8], mut range: Range<usize>) -> Option<usize> {
+    while let Some(found) = first_line_feed(classes, text, range.clone()) {
+        if is_barrier(text, found) {
+            return Some(found);
         }
-        at += found + 1;
+        range.start = found + 1;
     }
     None
 }
 
 /// A place at or before which no cluster starts that reaches near `from`; not before `floor`.
-#[inline(always)]
-fn cluster_start(text: &[u8], from: usize, floor: usize) -> usize {
+fn cluster_start<C: Classify>(classes: C, text: &[u8], from: usize, floor: usize) -> usize {
     let far = from.saturating_sub(CLUSTER_MARGIN).max(floor);
-    if let Some(barrier) = barrier_before(text, from.max(far), far) {
+    if let Some(barrier) = barrier_before(classes, text, far..from.max(far)) {
         return barrier + 1;
     }
     let mut at = far;
     loop {
         let first = at.saturating_sub(CONTEXT + EDIT + SLASHES + 1).max(floor);
         let mut triggers = Triggers::new(text, first);
-        let earlier = std::iter::from_fn(|| triggers.next(at)).find(|t| edit_at(text, *t).is_some());
+        let earlier = std::iter::from_fn(|| triggers.next(classes, at)).find(|t| edit_at(text, *t).is_some());
         match earlier {
             Some(edit) if edit < at => at = edit,
             _ => return at,
@@ -941,9 +958,7 @@ fn cluster_start(text: &[u8], from: usize, floor: usize) -> usize {
 
 /// Finds bytes that an edit may be found by: its first one, but for the backslashes before it.
 struct Triggers<'a> {
-    text: &'a [u8],
-    /// What is looked at next.
-    at: usize,
+    chunks: Chunks<'a>,
     /// Where the last chunk started, and a bit for each of its bytes that may be a trigger.
     chunk: usize,
     found: u64,
@@ -951,12 +966,12 @@ struct Triggers<'a> {
 
 impl<'a> Triggers<'a> {
     fn new(text: &'a [u8], at: usize) -> Self {
-        Triggers { text, at, chunk: at, found: 0 }
+        Triggers { chunks: Chunks::new(text, at), chunk: at, found: 0 }
     }
 
     /// The next one before `stop`.
     #[inline(always)]
-    fn next(&mut self, stop: usize) -> Option<usize> {
+    fn next<C: Classify>(&mut self, classes: C, stop: usize) -> Option<usize> {
         loop {
             if self.found != 0 {
                 let at = self.chunk + self.found.trailing_zeros() as usize;
@@ -966,43 +981,13 @@ impl<'a> Triggers<'a> {
                 self.found &= self.found - 1;
                 return Some(at);
             }
-            if self.at >= stop.min(self.text.len()) {
+            if self.chunks.at >= stop.min(self.chunks.text.len()) {
                 return None;
             }
-            self.chunk = self.at;
-            let rest = &self.text[self.at..];
-            match rest.first_chunk::<{ CHUNK + 1 }>() {
-                Some(chunk) => {
-                    self.found = triggers_of(chunk);
-                    self.at += CHUNK;
-                }
-                None => {
-                    let mut chunk = [0; CHUNK + 1];
-                    chunk[..rest.len()].copy_from_slice(rest);
-                    self.found = triggers_of(&chunk);
-                    self.at += rest.len();
-                }
-            }
+            self.chunk = self.chunks.at;
+            self.found = self.chunks.next(|framed| classes.triggers(framed));
         }
     }
-}
-
-/// A bit for each byte: whether an edit may start with it and the one that follows.
-#[inline(always)]
-fn triggers_of(chunk: &[u8; CHUNK + 1]) -> u64 {
-    let mut members = [0u8; CHUNK];
-    for at in 0..CHUNK {
-        let (b, next) = (chunk[at], chunk[at + 1]);
-        let quote = (b == b'"') | (b == b'\'') | (b == b'`');
-        // White space, `+`, `.` (and `*`, `/`), `|`, `\` and `&`.
-        let joins = (next <= b' ') | (next | 5 == b'/') | (next | 0x20 == b'|') | (next == b'&');
-        let percent = (b == b'%') & (next.wrapping_sub(b'0') < 8);
-        // `x`, `u`, `U` (and a few others).
-        let escape = (b == b'\\') & ((next | 0x2d == b'}') | (next == b'\n') | (next == b'\r'));
-        let entity = (b == b'&') & ((next == b'#') | (next == b'q') | (next == b'a'));
-        members[at] = u8::from((quote & joins) | percent | escape | entity);
-    }
-    gather(&members)
 }
 
 /// The edit that has its trigger at this place.
@@ -1065,6 +1050,13 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
 /// The joint of two string literals: a quote, an operator or white space or both, a quote. On both sides
 /// there is something that can be part of a value.
 fn joint(text: &[u8], quote: usize) -> Option<Edit> {
+    let rest = &text[quote + 1..text.len().min(quote + EDIT)];
+    let prefix = |b: &&u8| matches!(b, b'b' | b'B' | b'r' | b'R' | b'u' | b'U' | b'f' | b'F' | b'L' | b'@' | b'$');
+    // Mostly there is neither an operator nor another literal.
+    let next = rest.iter().find(|b| !b.is_ascii_whitespace())?;
+    if !matches!(next, b'+' | b'.' | b'&' | b'|' | b'\\' | b'"' | b'\'' | b'`') && !prefix(&next) {
+        return None;
+    }
     let at = quote - slashes_before(text, quote);
     let before = *text[..at].last()?;
     if !before.is_ascii_graphic()
@@ -1072,7 +1064,6 @@ fn joint(text: &[u8], quote: usize) -> Option<Edit> {
     {
         return None;
     }
-    let rest = &text[quote + 1..text.len().min(quote + EDIT)];
     let spaces = |from: usize| from + rest[from..].iter().take_while(|b| b.is_ascii_whitespace()).count();
     let start = spaces(0);
     let operator = match &rest[start..] {
@@ -1088,7 +1079,6 @@ fn joint(text: &[u8], quote: usize) -> Option<Edit> {
     if end == 0 {
         return None;
     }
-    let prefix = |b: &&u8| matches!(b, b'b' | b'B' | b'r' | b'R' | b'u' | b'U' | b'f' | b'F' | b'L' | b'@' | b'$');
     end += rest[end..].iter().take(2).take_while(prefix).count();
     end += rest[end..].iter().take(SLASHES).take_while(|b| **b == b'\\').count();
     if !matches!(rest.get(end)?, b'"' | b'\'' | b'`') {
@@ -1164,8 +1154,13 @@ fn apply(text: &[u8], edits: &[Edit]) -> Decoded {
 
 /// Hands out the stretches in which text and NUL take turns, if they have enough text. Returns the end of the last
 /// one, or where it stopped.
-#[inline(always)]
-fn wide_text(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnMut(Run)) -> usize {
+fn wide_text<C: Classify>(
+    classes: C,
+    text: &[u8],
+    range: &Range<usize>,
+    done: usize,
+    visit: &mut dyn FnMut(Run),
+) -> usize {
     // A stretch depends on the byte before it and on the one behind it.
     let stop = turns_end(text, (range.end + 1).min(text.len()));
     if stop <= done {
@@ -1175,7 +1170,7 @@ fn wide_text(text: &[u8], range: &Range<usize>, done: usize, visit: &mut dyn FnM
     while at < stop
         && let Some(zero) = memchr::memchr(0, &text[at..stop])
     {
-        let Some(found) = next_turns(text, (at + zero).saturating_sub(1).max(at), stop) else { break };
+        let Some(found) = next_turns(classes, text, (at + zero).saturating_sub(1).max(at), stop) else { break };
         let stretch = found..turns_end(text, found + 1);
         at = stretch.end;
         if stretch.len() >= 2 * STRETCH {
@@ -1192,20 +1187,22 @@ fn takes_turns(a: u8, b: u8) -> bool {
 }
 
 /// The next place from which text and NUL take turns for long enough.
-#[inline(always)]
-fn next_turns(text: &[u8], from: usize, stop: usize) -> Option<usize> {
+fn next_turns<C: Classify>(classes: C, text: &[u8], from: usize, stop: usize) -> Option<usize> {
     // The members of two chunks: the one before `at` in the low bits.
     let (mut at, mut members) = (from, 0u128);
     while at < stop {
         let rest = &text[at..];
-        let mut found = [0u8; CHUNK];
-        let mut bytes = [0xff; CHUNK + 1];
-        let len = rest.len().min(CHUNK + 1);
-        bytes[..len].copy_from_slice(&rest[..len]);
-        for place in 0..CHUNK {
-            found[place] = u8::from(takes_turns(bytes[place], bytes[place + 1]));
-        }
-        members = members >> CHUNK | u128::from(gather(&found)) << CHUNK;
+        let mut padded = [0xff; CHUNK];
+        let chunk = rest.first_chunk().unwrap_or_else(|| {
+            padded[..rest.len()].copy_from_slice(rest);
+            &padded
+        });
+        // With the byte behind the chunk as one more bit.
+        let behind = rest.get(CHUNK).copied().unwrap_or(0xff);
+        let zeros = u128::from(classes.equal(chunk, 0)) | u128::from(behind == 0) << CHUNK;
+        let texts = u128::from(classes.text(chunk)) | u128::from(is_text(behind)) << CHUNK;
+        let turns = zeros & texts >> 1 | texts & zeros >> 1;
+        members = members >> CHUNK | turns << CHUNK;
         at += CHUNK;
         let mut long = members & members >> 1;
         long &= long >> 2;

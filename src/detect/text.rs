@@ -81,6 +81,8 @@ fn encoding(content: &[u8]) -> Option<Wide> {
         [0xfe, 0xff, ..] => return Some(Wide::Utf16 { little: false }),
         _ => {}
     }
+    // Text of one byte a unit has no NUL.
+    memchr::memchr(0, &content[..content.len().min(SAMPLE)])?;
     // Without a mark, UTF-32: the upper half of every unit is NUL, or nearly.
     let sample = &content[..content.len().min(SAMPLE) / 4 * 4];
     if sample.len() >= 16 && content.len().is_multiple_of(4) {
@@ -98,7 +100,7 @@ fn encoding(content: &[u8]) -> Option<Wide> {
     }
     // UTF-16: nearly every second byte is NUL, and the others are nearly never.
     let sample = &content[..content.len().min(SAMPLE) / 2 * 2];
-    if sample.len() < 8 || memchr::memchr(0, sample).is_none() {
+    if sample.len() < 8 {
         return None;
     }
     let zeros = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
