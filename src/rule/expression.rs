@@ -18,6 +18,11 @@ const FEW: usize = 12;
 /// The most ways through an expression that are looked at one by one.
 const MOST_SPELLINGS: usize = 256;
 
+/// How many bytes are spelled out: what the prefilter looks at together.
+const SPELLED: usize = 4;
+/// The most texts that are spelled out.
+const MOST_SPELLED: usize = 1200;
+
 /// The shortest stretch worth a look before the expression itself.
 const SHORTEST_STRETCH: u32 = 8;
 
@@ -151,6 +156,35 @@ impl Expression {
         found.dedup();
         found
     }
+
+    /// Texts (lower case) of which every match contains one, where a few classes of few bytes follow each other near
+    /// its start: their product. Empty if they do not, or if it is large.
+    pub fn spelled(&self) -> Vec<String> {
+        let ways = spellings(&self.0).unwrap_or_default();
+        let spelled = ways.iter().map(|way| way.windows(SPELLED).skip(1).take(SPELLED).find_map(product));
+        let mut spelled = spelled.collect::<Option<Vec<_>>>().unwrap_or_default().concat();
+        spelled.sort();
+        spelled.dedup();
+        if spelled.len() <= MOST_SPELLED { spelled } else { Vec::new() }
+    }
+}
+
+/// What these steps can be, if that is not much and no word: one of those between the ends can be a digit.
+fn product(steps: &[Step]) -> Option<Vec<String>> {
+    let bytes: Vec<&[u8]> = steps
+        .iter()
+        .map(|step| match step {
+            Step::Byte(b) => Some(std::slice::from_ref(b)),
+            Step::Few(few) => Some(few.as_slice()),
+            Step::Other { .. } => None,
+        })
+        .collect::<Option<_>>()?;
+    let is_rare = bytes[1..bytes.len() - 1].iter().any(|few| few.iter().any(u8::is_ascii_digit));
+    (is_rare && bytes.iter().map(|few| few.len()).product::<usize>() <= MOST_SPELLED).then(|| {
+        bytes.iter().fold(vec![String::new()], |heads, few| {
+            heads.iter().flat_map(|head| few.iter().map(move |b| format!("{head}{}", char::from(*b)))).collect()
+        })
+    })
 }
 
 fn longest_stretch(hir: &Hir) -> Option<Stretch> {
