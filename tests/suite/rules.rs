@@ -87,6 +87,19 @@ fn a_pair_is_one_finding() {
 }
 
 #[test]
+fn a_baseline_knows_both_halves_of_a_pair() {
+    let repo = Repo::new();
+    let (id, secret) = (filled("AKIA{base32:16}", 1), filled("{alnum:39}7", 2));
+    let id = format!("aws_access_key_id = {id}\n");
+    repo.write("pair", format!("{id}aws_secret_access_key = {secret}\n"));
+    repo.keysift(["baseline", "create"]).exits(0);
+    repo.keysift(["scan"]).exits(0);
+    // The secret goes, its id stays: that is nothing new.
+    repo.write("pair", id);
+    repo.keysift(["scan"]).exits(0);
+}
+
+#[test]
 fn an_identifier_owns_its_bytes() {
     let repo = Repo::new();
     let id = filled("{digit:12}-{lownum:31}7.apps.googleusercontent.com", 1);
