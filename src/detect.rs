@@ -588,7 +588,7 @@ impl Detector {
                 found.extend(verify::resolve(&self.rules, bytes, matches).into_iter().map(|m| {
                     let (secret, decoded) = (origin(&m.secret), Some(bytes[m.secret.clone()].into()));
                     let hit = Hit { start: secret.start, end: secret.end, keyword: u32::MAX };
-                    Match { decoded, ..m.moved(hit, &origin) }
+                    Match { decoded, ..m.moved(hit, origin) }
                 }));
                 if depth > 1 {
                     decode::runs(bytes, 0..bytes.len(), Done::default(), &mut |inner| {
