@@ -75,13 +75,30 @@ pub struct Match {
     pub certainty: Certainty,
     /// The secret itself, where the content has it encoded.
     pub decoded: Option<Arc<[u8]>>,
-    /// The other halves of a pair that stand near by: rule and value ([`Detector::resolve`] finds them).
-    pub partners: Vec<(u32, Arc<[u8]>)>,
+    /// The other halves of a pair that stand near by ([`Detector::resolve`] finds them).
+    pub partners: Vec<Partner>,
+}
+
+/// The other half of a pair: the key id of a secret.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partner {
+    /// The number of the rule that knows it.
+    pub rule: u32,
+    /// Where it stands.
+    pub secret: Range<usize>,
+    /// Its value, decoded where the content has it encoded.
+    pub value: Arc<[u8]>,
 }
 
 impl Match {
     fn plain(rule: u32, hit: Hit, span: Range<usize>, secret: Range<usize>, certainty: Certainty) -> Match {
         Match { rule, hit, span, secret, certainty, decoded: None, partners: Vec::new() }
+    }
+
+    /// The same where everything stands elsewhere.
+    fn moved(self, hit: Hit, place: impl Fn(&Range<usize>) -> Range<usize>) -> Match {
+        let partners = self.partners.into_iter().map(|p| Partner { secret: place(&p.secret), ..p }).collect();
+        Match { hit, span: place(&self.span), secret: place(&self.secret), partners, ..self }
     }
 
     /// The secret, decoded where the content has it encoded. `text` is the content.
@@ -436,8 +453,7 @@ impl Detector {
         for old in matches {
             let hit = moved(&old.hit);
             if interior.contains(&hit) && interior.covers(&hit, self.rules[old.rule as usize].reach) {
-                let place = |r: &Range<usize>| shift(r.start)..shift(r.end);
-                seen.matches.push(Match { hit, span: place(&old.span), secret: place(&old.secret), ..old.clone() });
+                seen.matches.push(old.clone().moved(hit, |r| shift(r.start)..shift(r.end)));
             }
         }
     }
@@ -509,12 +525,7 @@ impl Detector {
             for old in base.hidden[from..].iter().take_while(|h| h.needs.start < last).filter(|h| inside(&h.needs)) {
                 let Hit { start, end, keyword } = old.found.hit;
                 let at = shift(&(start..end));
-                let found = Match {
-                    hit: Hit { start: at.start, end: at.end, keyword },
-                    span: shift(&old.found.span),
-                    secret: shift(&old.found.secret),
-                    ..old.found.clone()
-                };
+                let found = old.found.clone().moved(Hit { start: at.start, end: at.end, keyword }, shift);
                 seen.hidden.push(Hidden { needs: shift(&old.needs), found });
             }
             let old = base.undecoded.iter().filter(|(needs, _)| inside(needs));
@@ -580,9 +591,9 @@ impl Detector {
                 self.search_whole(bytes, &mut matches);
                 matches.retain(|m| is_changed(&m.span));
                 found.extend(verify::resolve(&self.rules, bytes, matches).into_iter().map(|m| {
-                    let secret = origin(&m.secret);
+                    let (secret, decoded) = (origin(&m.secret), Some(bytes[m.secret.clone()].into()));
                     let hit = Hit { start: secret.start, end: secret.end, keyword: u32::MAX };
-                    Match { hit, span: origin(&m.span), decoded: Some(bytes[m.secret.clone()].into()), secret, ..m }
+                    Match { decoded, ..m.moved(hit, origin) }
                 }));
                 if depth > 1 {
                     decode::runs(bytes, 0..bytes.len(), Done::default(), &mut |inner| {

@@ -75,7 +75,7 @@ impl Fingerprint {
 }
 
 /// A place in a text: both numbers start at 1, columns count Unicode code points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line.
     pub line: u32,
@@ -84,7 +84,7 @@ pub struct Position {
 }
 
 /// The commit that brought a secret to a place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Commit {
     /// Its object id in hex.
     pub id: String,
@@ -97,7 +97,7 @@ pub struct Commit {
 }
 
 /// One place where a secret stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
     /// The path from the root of what was scanned, with `/`; for texts that are no file a name such
     /// as `commit 1234abcd message`.
@@ -120,6 +120,17 @@ pub struct Location {
     pub unreachable: bool,
     /// GitHub's `primaryLocationLineHash` of the start line.
     pub line_hash: Option<String>,
+}
+
+/// The other half of a pair: the key id of a secret, the client id, the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partner {
+    /// The id of the rule that knows it.
+    pub rule: String,
+    /// Its value.
+    pub secret: Secret,
+    /// Where it stands by the finding: one place for each of the finding's.
+    pub locations: Vec<Location>,
 }
 
 /// Why a finding was set aside by triage.
@@ -161,8 +172,8 @@ pub struct Finding {
     pub entropy: f64,
     /// What we know of the value beyond the rule: `checksum is right`, `expired`, `encrypted`.
     pub notes: Vec<String>,
-    /// The other half of a pair, by rule id.
-    pub partners: Vec<(String, Secret)>,
+    /// The other halves of a pair.
+    pub partners: Vec<Partner>,
     /// Where it stands: first introduction first, at least one.
     pub locations: Vec<Location>,
     /// Why it was set aside, for the findings in [`Report::suppressed`](crate::Report).

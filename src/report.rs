@@ -34,6 +34,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What triage set aside, in the same order; never counted as findings.
     pub suppressed: Vec<Finding>,
+    /// What another finding names as its partner wherever it stands (a key id beside its secret), in the same
+    /// order; never counted as findings.
+    pub paired: Vec<Finding>,
 }
 
 impl Report {
@@ -61,7 +64,10 @@ impl Report {
                 }
             };
         };
-        for location in self.findings.iter_mut().chain(&mut self.suppressed).flat_map(|f| &mut f.locations) {
+        let findings = self.findings.iter_mut().chain(&mut self.suppressed).chain(&mut self.paired);
+        let places =
+            findings.flat_map(|f| f.partners.iter_mut().flat_map(|p| &mut p.locations).chain(&mut f.locations));
+        for location in places {
             if matches!(location.place, Place::Content | Place::FileName) {
                 turn(&mut location.path);
             }

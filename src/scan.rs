@@ -23,7 +23,7 @@ use crate::{
     content::{Content, Copied, Origin, Place},
     detect::{Certainty, Detector, LONGEST_ENCODED, Match, Seen, entropy, note, score, text},
     error::Result,
-    finding::{Commit, Confidence, Finding, Fingerprint, Location, Secret, Suppression},
+    finding::{Commit, Confidence, Finding, Fingerprint, Location, Partner, Secret, Suppression},
     gap::{Gap, GapKind},
     report::{Covered, Mode, Report, Repository, Scan},
     rule::Kind,
@@ -180,8 +180,8 @@ struct Key {
 struct Gathering {
     confidence: Confidence,
     suppression: Option<Suppression>,
-    /// The other halves of a pair: rule and value.
-    partners: Vec<(u32, Secret)>,
+    /// The other halves of a pair, with where they stand by the secret.
+    partners: BTreeMap<(u32, Secret), Vec<(u32, Location)>>,
     locations: Vec<(u32, Location)>,
 }
 
@@ -392,7 +392,14 @@ impl<'a> Collector<'a> {
             location.end = locator.position(matched.secret.end);
             let secret = Secret::new(matched.value(text));
             let key = Key { rule: matched.rule, secret, suppressed: suppression.is_some() };
-            let partners = matched.partners.iter().map(|(rule, value)| (*rule, Secret::new(&**value))).collect();
+            let partners = matched.partners.iter().map(|partner| {
+                let start = locator.position(partner.secret.start);
+                let mut place = Location { start, end: locator.position(partner.secret.end), ..location.clone() };
+                place.start.line += lines_before;
+                place.end.line += lines_before;
+                ((partner.rule, Secret::new(&*partner.value)), vec![(order, place)])
+            });
+            let partners = partners.collect();
             placed.push((key, Gathering { confidence, suppression, partners, locations: vec![(order, location)] }));
         }
         let mut lines: Vec<u32> = placed.iter().map(|(_, g)| g.locations[0].1.start.line).collect();
@@ -411,7 +418,9 @@ impl<'a> Collector<'a> {
                 std::collections::hash_map::Entry::Occupied(mut old) => {
                     let old = old.get_mut();
                     old.confidence = old.confidence.max(new.confidence);
-                    old.partners.append(&mut new.partners);
+                    for (partner, mut places) in new.partners {
+                        old.partners.entry(partner).or_default().append(&mut places);
+                    }
                     old.locations.append(&mut new.locations);
                 }
             }
@@ -520,10 +529,7 @@ impl<'a> Collector<'a> {
         let gathered = self.gathered.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (mut findings, mut suppressed) = (Vec::new(), Vec::new());
         let now = jiff::Timestamp::now().as_second();
-        for (key, mut found) in gathered {
-            found.locations.sort_by(|(a, l), (b, m)| (a, &l.path, l.start, l.end).cmp(&(b, &m.path, m.start, m.end)));
-            found.partners.sort();
-            found.partners.dedup();
+        for (key, found) in gathered {
             let rule = &rules[key.rule as usize];
             let finding = Finding {
                 confidence: found.confidence,
@@ -534,9 +540,12 @@ impl<'a> Collector<'a> {
                 partners: found
                     .partners
                     .into_iter()
-                    .map(|(r, secret)| (rules[r as usize].id.clone(), secret))
+                    .map(|((r, secret), places)| {
+                        let rule = rules[r as usize].id.clone();
+                        Partner { rule, secret, locations: in_order(places) }
+                    })
                     .collect(),
-                locations: found.locations.into_iter().map(|(_, l)| l).collect(),
+                locations: in_order(found.locations),
                 suppression: found.suppression,
                 rule: rule.clone(),
                 secret: key.secret,
@@ -548,8 +557,10 @@ impl<'a> Collector<'a> {
         let settled = self.triage.settle_as(findings, complete);
         findings = settled.findings;
         suppressed.extend(settled.suppressed);
+        let mut paired = take_paired(&mut findings, &mut suppressed);
         findings.sort_by(order);
         suppressed.sort_by(order);
+        paired.sort_by(order);
         gaps.extend(settled.gaps);
         if rules.is_empty() {
             gaps.push(Gap::new(GapKind::NoRules, "rules", "no rule is active"));
@@ -576,8 +587,32 @@ impl<'a> Collector<'a> {
             started: begun.stamp,
             seconds: begun.clock.elapsed().as_secs_f64(),
         };
-        Report { scan, findings, suppressed }
+        Report { scan, findings, suppressed, paired }
     }
+}
+
+/// Locations as they were introduced.
+fn in_order(mut places: Vec<(u32, Location)>) -> Vec<Location> {
+    places.sort_by(|(a, l), (b, m)| (a, &l.path, l.start, l.end).cmp(&(b, &m.path, m.start, m.end)));
+    places.into_iter().map(|(_, location)| location).collect()
+}
+
+/// Takes out the findings that others name as their partner wherever they stand: a pair is one finding.
+///
+/// What names a partner of its own stays: so each pair is told by one that is reported.
+fn take_paired(findings: &mut Vec<Finding>, suppressed: &mut Vec<Finding>) -> Vec<Finding> {
+    // The hash of the line is not a part of the place.
+    let place = |l: &Location| Location { line_hash: None, ..l.clone() };
+    let mut named: HashMap<(String, Secret), HashSet<Location>> = HashMap::new();
+    for Partner { rule, secret, locations } in findings.iter().chain(&*suppressed).flat_map(|f| &f.partners) {
+        named.entry((rule.clone(), secret.clone())).or_default().extend(locations.iter().map(place));
+    }
+    let is_named = |f: &Finding| {
+        let places = named.get(&(f.rule.id.clone(), f.secret.clone()));
+        f.partners.is_empty() && places.is_some_and(|places| f.locations.iter().all(|l| places.contains(&place(l))))
+    };
+    let taken = findings.extract_if(.., |f| is_named(f)).chain(suppressed.extract_if(.., |f| is_named(f)));
+    taken.collect()
 }
 
 /// Most severe and surest first, then by first location.

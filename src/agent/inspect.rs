@@ -137,13 +137,19 @@ impl<'a> Inspector<'a> {
 /// The findings of a report, and those that a comment allows; `span` tells where in the text a place is.
 fn found_in(report: Report, span: impl Fn(&Location) -> Option<Range<usize>>) -> Vec<Found> {
     let by_comment = |f: &Finding| f.suppression.as_ref().is_some_and(|s| s.by == SuppressedBy::Inline);
-    let allowed = report.suppressed.into_iter().filter(by_comment);
-    report
-        .findings
-        .into_iter()
-        .chain(allowed)
-        .map(|finding| Found {
-            is_allowed_by_comment: by_comment(&finding),
+    let allowed: Vec<Finding> = report.suppressed.into_iter().filter(by_comment).collect();
+    // The half of a pair is as the finding that names it.
+    let of = |findings: &[Finding]| -> Vec<Finding> {
+        let partners = || findings.iter().flat_map(|f| &f.partners);
+        let is_named = |f: &&Finding| partners().any(|p| p.rule == f.rule.id && p.secret == f.secret);
+        report.paired.iter().filter(is_named).cloned().collect()
+    };
+    let (with, with_allowed) = (of(&report.findings), of(&allowed));
+    let found = report.findings.into_iter().chain(with).map(|f| (f, false));
+    found
+        .chain(allowed.into_iter().chain(with_allowed).map(|f| (f, true)))
+        .map(|(finding, is_allowed_by_comment)| Found {
+            is_allowed_by_comment,
             at: finding.locations.iter().map(|l| (l.path.to_string(), l.start.line)).collect(),
             spans: finding.locations.iter().filter_map(&span).collect(),
             rule: finding.rule,

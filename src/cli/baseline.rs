@@ -179,7 +179,9 @@ impl Make {
             let coverage = subject.coverage(&ground.root);
             let report = scan::make(ground, subject, &self.scan.how, Known::Found)?.report;
             let coverage = if report.scan.is_complete() { coverage } else { Coverage::Part };
-            Ok((report.findings, Use { coverage, ..usage }))
+            // A key id is known, too, when its secret is gone.
+            let found = report.findings.into_iter().chain(report.paired).collect();
+            Ok((found, Use { coverage, ..usage }))
         };
         Ok((path, scan))
     }

@@ -63,7 +63,8 @@ pub(crate) fn run(args: &Args) -> Done {
     let scan = || -> keysift::Result<Vec<keysift::Finding>> {
         let subject = args.scan.subject()?;
         let ground = Ground::of(&subject, &args.scan.how, &Wish::default())?;
-        Ok(scan::make(ground, subject, &args.scan.how, Known::Found)?.report.findings)
+        let report = scan::make(ground, subject, &args.scan.how, Known::Found)?.report;
+        Ok(report.findings.into_iter().chain(report.paired).collect())
     };
     let (findings, failed) = match scan() {
         Ok(findings) => (findings, None),

@@ -18,6 +18,8 @@ use super::{CLEAN, Done, FINDINGS, policy::Policy, setup};
 
 /// How many times each template is filled.
 const ROUNDS: u64 = 8;
+/// Most keywords of a rule that are shown.
+const MOST_KEYWORDS: usize = 40;
 
 /// The flags of `keysift rules`.
 #[derive(Debug, clap::Args)]
@@ -116,7 +118,12 @@ fn show(ruleset: &Ruleset, id: &str) -> Done {
         writeln!(out, "  expression  {}", rule.pattern)?;
     }
     let label = if rule.near { "near" } else { "keywords" };
-    writeln!(out, "  {label:<11} {}", rule.keywords.join(", "))?;
+    let shown = rule.keywords.len().min(MOST_KEYWORDS);
+    let more = match rule.keywords.len() - shown {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    writeln!(out, "  {label:<11} {}{more}", rule.keywords[..shown].join(", "))?;
     for (label, value) in [("checksum", &rule.checksum), ("docs", &rule.docs), ("rotate", &rule.rotate)] {
         if let Some(value) = value {
             writeln!(out, "  {label:<11} {value}")?;

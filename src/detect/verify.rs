@@ -5,8 +5,8 @@ use std::{ops::Range, sync::Arc};
 use regex::bytes::Regex;
 
 use super::{
-    Match, assignment, checksum::Checksum, entropy, near, placeholder::is_pattern, placeholder::placeholder_in_format,
-    prefilter::Hit, private_key, score, web_token, web_token::Worth,
+    Match, Partner, assignment, checksum::Checksum, entropy, near, placeholder::is_pattern,
+    placeholder::placeholder_in_format, prefilter::Hit, private_key, score, web_token, web_token::Worth,
 };
 use crate::rule::schema::NEIGHBOURS;
 use crate::rule::{Confidence, Kind, Reach, Requirement, Rule};
@@ -345,23 +345,26 @@ pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Mat
         all.clone_from(&matches);
         matches.retain(|m| supported(rules, haystack, &all, m));
     }
+    let kind = |m: &Match| match (rule(m).kind, rule(m).near) {
+        (Kind::Token, false) => 0,
+        (Kind::Regex, _) => 1,
+        (Kind::Token, true) => 2,
+        (Kind::Assignment | Kind::Path, _) => 3,
+    };
+    // An identifier is no finding, but its bytes are its own: no vaguer rule finds anything inside.
+    let identifiers: Vec<Match> = matches.extract_if(.., |m| rule(m).identifier).collect();
+    matches.retain(|m| {
+        let is_inside = |i: &Match| i.secret.start <= m.secret.start && m.secret.end <= i.secret.end;
+        !identifiers.iter().any(|i| is_inside(i) && kind(i) < kind(m))
+    });
     let rank = |m: &Match| {
-        let kind = match (rule(m).kind, rule(m).near) {
-            (Kind::Token, false) => 0,
-            (Kind::Regex, _) => 1,
-            (Kind::Token, true) => 2,
-            (Kind::Assignment | Kind::Path, _) => 3,
-        };
         // Of equals, the one with the longer fixed part knows more (`sk_live_a2V5Xz` against `k_live_`).
         let fixed = m.hit.end - m.hit.start;
-        (kind, std::cmp::Reverse(m.secret.len()), std::cmp::Reverse(fixed), m.rule)
+        (kind(m), std::cmp::Reverse(m.secret.len()), std::cmp::Reverse(fixed), m.rule)
     };
     matches.sort_by_key(|m| (m.secret.start, rank(m), m.secret.end));
     let mut kept: Vec<Match> = Vec::new();
     for found in matches {
-        if rule(&found).identifier {
-            continue;
-        }
         // Secrets are sorted by start, so only the last few kept ones can overlap.
         let overlapping = |k: &Match| k.secret.start < found.secret.end && found.secret.start < k.secret.end;
         let mut overlaps = kept.iter().rposition(overlapping);
@@ -381,11 +384,20 @@ pub(super) fn resolve(rules: &[Arc<Rule>], haystack: &[u8], mut matches: Vec<Mat
     }
     kept.sort_by_key(|m| (m.secret.start, m.secret.end));
     for found in &mut kept {
-        let rule = &rules[found.rule as usize];
-        for needed in rule.requires.iter().chain(&rule.partners) {
+        for needed in rule(found).requires.iter().chain(&rule(found).partners) {
             let nearest = near_by(rules, haystack, &all, found, needed)
                 .min_by_key(|m| (m.span.start.abs_diff(found.span.start), m.span.start));
-            found.partners.extend(nearest.map(|m| (m.rule, m.value(haystack).into())));
+            let Some((surer, partner)) = nearest.map(|m| {
+                let value = m.value(haystack).into();
+                (sure(m), Partner { rule: m.rule, secret: m.secret.clone(), value })
+            }) else {
+                continue;
+            };
+            // A pair is as sure as the surer half.
+            if sure(found) == Some(Confidence::Medium) && surer == Some(Confidence::High) {
+                found.certainty = Certainty::Fixed(Confidence::High);
+            }
+            found.partners.push(partner);
         }
     }
     kept

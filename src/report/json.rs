@@ -217,6 +217,7 @@ struct Partner<'a> {
     rule: &'a str,
     secret: Cow<'a, str>,
     secret_len: usize,
+    locations: Vec<Location<'a>>,
 }
 
 #[derive(Serialize)]
@@ -320,10 +321,11 @@ impl<'a> View<'a> {
     }
 
     fn finding(&'a self, finding: &'a finding::Finding) -> Finding<'a> {
-        let partner = |(rule, secret): &'a (String, Secret)| Partner {
-            rule,
-            secret: self.secret(secret),
-            secret_len: secret.len(),
+        let partner = |partner: &'a finding::Partner| Partner {
+            rule: &partner.rule,
+            secret: self.secret(&partner.secret),
+            secret_len: partner.secret.len(),
+            locations: partner.locations.iter().map(|l| self.location(l)).collect(),
         };
         Finding {
             rule: &finding.rule.id,

@@ -73,6 +73,6 @@ fn secrets_of(finding: &Finding) -> impl Iterator<Item = &Secret> {
     // What a path rule finds is the path itself: to hide it would be to say nothing.
     let own = (finding.rule.kind != Kind::Path).then_some(&finding.secret);
     own.into_iter()
-        .chain(finding.partners.iter().map(|(_, secret)| secret))
+        .chain(finding.partners.iter().map(|p| &p.secret))
         .filter(move |s| (shortest..=LONGEST).contains(&s.len()))
 }

@@ -21,7 +21,7 @@ use crate::{finding::Place, rule::Kind};
 /// # Errors
 /// Those of the writer.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let replaceable = report.findings.iter().filter(|f| {
+    let replaceable = report.findings.iter().chain(&report.paired).filter(|f| {
         f.rule.kind != Kind::Path
             && f.locations.iter().any(|l| !matches!(l.place, Place::FileName | Place::RefName | Place::Stdin))
     });

@@ -106,7 +106,7 @@ impl<'a> Selection<'a> {
                 continue;
             }
             selection.rules.entry(&finding.rule.id).or_insert((0, &finding.rule));
-            let wanted = finding.locations.len().saturating_sub(1);
+            let wanted = finding.partners.len() + finding.locations.len().saturating_sub(1);
             let granted = wanted.min(RELATED).min(budget);
             budget -= granted;
             selection.cut_places += wanted - granted;
@@ -255,10 +255,15 @@ impl<'a> Selection<'a> {
                 first.line_hash.clone().map(|hash| BTreeMap::from([("primaryLocationLineHash".to_owned(), hash)]));
         }
         if related > 0 {
-            let numbered = locations.take(related).zip(1..).map(|(location, id)| {
+            let partners = finding.partners.iter().filter_map(|partner| {
+                let with = format!("with {} ({})", Safe(partner.rule.as_bytes()), words::redacted(&partner.secret));
+                Some((partner.locations.first()?, with))
+            });
+            let further = partners.chain(locations.map(|location| (location, self.whence(location))));
+            let numbered = further.take(related).zip(1..).map(|((location, message), id)| {
                 let mut related = self.location(location);
                 related.id = Some(id);
-                related.message = Some(Message::from(&self.whence(location)));
+                related.message = Some(Message::from(&message));
                 related
             });
             result.related_locations = Some(numbered.collect());

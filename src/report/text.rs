@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::{Options, Report, mask::Mask, safe::Safe, words};
 use crate::{
-    finding::{Finding, Location},
+    finding::{Finding, Location, Partner},
     rule::{Kind, Severity},
 };
 
@@ -86,7 +86,7 @@ impl Page<'_> {
         }
         parts.push(format!("{} confidence", finding.confidence.name()));
         parts.extend(finding.notes.iter().map(|n| Safe(n.as_bytes()).to_string()));
-        for (rule, secret) in &finding.partners {
+        for Partner { rule, secret, .. } in &finding.partners {
             parts.push(format!("with {} {}", Safe(rule.as_bytes()), self.secret(secret)));
         }
         if finding.locations.len() > 1 {
@@ -159,7 +159,7 @@ impl Page<'_> {
     }
 
     fn summary(&mut self) -> io::Result<()> {
-        let Report { scan, findings, suppressed } = self.report;
+        let Report { scan, findings, suppressed, .. } = self.report;
         if !findings.is_empty() {
             writeln!(self.out, "{BOLD}What to do{BOLD:#}")?;
             for (i, step) in words::remedy(self.report).iter().enumerate() {

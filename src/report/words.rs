@@ -186,7 +186,7 @@ pub(super) fn message(finding: &Finding, mask: &Mask) -> String {
         }
     }
     if !finding.partners.is_empty() {
-        let parts = finding.partners.iter().map(|(rule, s)| format!("{} ({})", Safe(rule.as_bytes()), redacted(s)));
+        let parts = finding.partners.iter().map(|p| format!("{} ({})", Safe(p.rule.as_bytes()), redacted(&p.secret)));
         text += &format!(" Goes with {}.", join(parts, ", "));
     }
     if let Some(rotate) = &finding.rule.rotate {

@@ -15,6 +15,14 @@ use serde::{Deserialize, Serialize};
 /// How many bytes a class may have for each of them to be spelled out.
 const FEW: usize = 12;
 
+/// The most ways through an expression that are looked at one by one.
+const MOST_SPELLINGS: usize = 256;
+
+/// How many bytes are spelled out: what the prefilter looks at together.
+const SPELLED: usize = 4;
+/// The most texts that are spelled out.
+const MOST_SPELLED: usize = 1200;
+
 /// The shortest stretch worth a look before the expression itself.
 const SHORTEST_STRETCH: u32 = 8;
 
@@ -43,6 +51,7 @@ impl Stretch {
 }
 
 /// One step of an expression: a byte known up to ASCII case, one of a few, or something else with a length.
+#[derive(Clone)]
 enum Step {
     Byte(u8),
     /// At most [`FEW`] bytes.
@@ -147,6 +156,35 @@ impl Expression {
         found.dedup();
         found
     }
+
+    /// Texts (lower case) of which every match contains one, where a few classes of few bytes follow each other near
+    /// its start: their product. Empty if they do not, or if it is large.
+    pub fn spelled(&self) -> Vec<String> {
+        let ways = spellings(&self.0).unwrap_or_default();
+        let spelled = ways.iter().map(|way| way.windows(SPELLED).skip(1).take(SPELLED).find_map(product));
+        let mut spelled = spelled.collect::<Option<Vec<_>>>().unwrap_or_default().concat();
+        spelled.sort();
+        spelled.dedup();
+        if spelled.len() <= MOST_SPELLED { spelled } else { Vec::new() }
+    }
+}
+
+/// What these steps can be, if that is not much and no word: one of those between the ends can be a digit.
+fn product(steps: &[Step]) -> Option<Vec<String>> {
+    let bytes: Vec<&[u8]> = steps
+        .iter()
+        .map(|step| match step {
+            Step::Byte(b) => Some(std::slice::from_ref(b)),
+            Step::Few(few) => Some(few.as_slice()),
+            Step::Other { .. } => None,
+        })
+        .collect::<Option<_>>()?;
+    let is_rare = bytes[1..bytes.len() - 1].iter().any(|few| few.iter().any(u8::is_ascii_digit));
+    (is_rare && bytes.iter().map(|few| few.len()).product::<usize>() <= MOST_SPELLED).then(|| {
+        bytes.iter().fold(vec![String::new()], |heads, few| {
+            heads.iter().flat_map(|head| few.iter().map(move |b| format!("{head}{}", char::from(*b)))).collect()
+        })
+    })
 }
 
 fn longest_stretch(hir: &Hir) -> Option<Stretch> {
@@ -257,7 +295,9 @@ fn requires(hir: &Hir, keywords: &[String]) -> bool {
             let steps = steps(hir);
             (0..steps.len()).any(|at| spells(&steps[at..], keywords))
                 || all.iter().any(|h| requires(h, keywords))
-                || around_alternation(all, keywords)
+                || spellings(hir).is_some_and(|all| {
+                    all.iter().all(|steps| (0..steps.len()).any(|at| spells(&steps[at..], keywords)))
+                })
         }
         _ => {
             let steps = steps(hir);
@@ -266,23 +306,20 @@ fn requires(hir: &Hir, keywords: &[String]) -> bool {
     }
 }
 
-/// `x(a|b)y` where only `xa` and `xb` are keywords: the neighbours joined to each branch.
-fn around_alternation(all: &[Hir], keywords: &[String]) -> bool {
-    all.iter().enumerate().any(|(i, h)| {
-        let inner = match h.kind() {
-            HirKind::Capture(c) => &c.sub,
-            _ => h,
-        };
-        let HirKind::Alternation(options) = inner.kind() else { return false };
-        options.len() <= 64
-            && options.iter().all(|option| {
-                let mut joined = Vec::new();
-                all[..i].iter().for_each(|h| push_steps(h, &mut joined));
-                push_steps(option, &mut joined);
-                all[i + 1..].iter().for_each(|h| push_steps(h, &mut joined));
-                (0..joined.len()).any(|at| spells(&joined[at..], keywords))
-            })
-    })
+/// The ways to go through an expression's alternations, also of those inside others (`x(a|b(c|d))y`: the parser
+/// makes them of what words have in common); `None` if they are many.
+fn spellings(hir: &Hir) -> Option<Vec<Vec<Step>>> {
+    let ways = match hir.kind() {
+        HirKind::Capture(c) => spellings(&c.sub)?,
+        HirKind::Alternation(all) => all.iter().map(spellings).collect::<Option<Vec<_>>>()?.concat(),
+        HirKind::Concat(all) => all.iter().try_fold(vec![Vec::new()], |ways, part| {
+            let parts = spellings(part)?;
+            (ways.len() * parts.len() <= MOST_SPELLINGS)
+                .then(|| ways.iter().flat_map(|way| parts.iter().map(|part| [&way[..], part].concat())).collect())
+        })?,
+        _ => vec![steps(hir)],
+    };
+    (ways.len() <= MOST_SPELLINGS).then_some(ways)
 }
 
 fn collect_literals(hir: &Hir, shortest: usize, found: &mut Vec<String>) -> bool {

@@ -515,6 +515,9 @@ fn validate(raw: RawRule, line: u32) -> Result<Rule, Flaw> {
             if keywords.is_empty() {
                 keywords = expression.literals(SHORTEST_KEYWORD);
                 if keywords.is_empty() && kind == Kind::Token {
+                    keywords = expression.spelled();
+                }
+                if keywords.is_empty() && kind == Kind::Token {
                     return Err((
                         "no keyword, and none to be had from the token".to_owned(),
                         Some("add `keywords` that are inside every match, or `near`"),

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::common::{Repo, Run, github_token};
+use crate::common::{Repo, Run, filled, github_token};
 
 /// keysift's answer to a payload, in a repository.
 fn hook(repo: &Repo, payload: &[u8]) -> Run {
@@ -611,6 +611,17 @@ fn a_huge_output_is_searched_to_its_end() {
     let updated = &out(&run)["hookSpecificOutput"]["updatedToolOutput"];
     assert!(updated["stdout"].as_str().unwrap().contains('‹') && updated.get("persistedOutputPath").is_none());
     assert!(!run.out.contains(&github_token(41)));
+}
+
+#[test]
+fn both_halves_of_a_pair_are_hidden() {
+    let repo = world();
+    let (id, secret) = (filled("AKIA{base32:16}", 1), filled("{alnum:39}7", 2));
+    let text = format!("aws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+    let run = SENDERS[0].sends(&repo, "after", &bash("aws configure list"), &json!({ "stdout": text, "stderr": "" }));
+    let updated = &out(&run)["hookSpecificOutput"]["updatedToolOutput"]["stdout"];
+    assert!(updated.as_str().unwrap().contains("‹aws-access-key-id") && !run.out.contains(&id), "{run:#?}");
+    assert!(!run.out.contains(&secret), "{run:#?}");
 }
 
 #[test]

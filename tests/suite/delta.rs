@@ -3,7 +3,7 @@
 use keysift::{content::Copied, detect::Detector, rule::Ruleset};
 use proptest::prelude::*;
 
-use crate::common::github_token;
+use crate::common::{filled, github_token};
 
 /// Pieces that contents are put together from; among them secrets, halves of secrets, and words that
 /// only mean something near others.
@@ -25,6 +25,10 @@ fn piece() -> impl Strategy<Value = String> {
         1 => Just(key()),
         1 => (0..200usize).prop_map(move |cut| key()[..cut.min(key().len())].to_owned()),
         1 => (0..6u64).prop_map(|n| { use base64::Engine; base64::engine::general_purpose::STANDARD.encode(format!("x={}", github_token(n))) }),
+        1 => (0..4u64).prop_map(|n| filled("aws_access_key_id = AKIA{base32:16}\n", n)),
+        1 => (0..4u64).prop_map(|n| filled("aws_secret_access_key = {alnum:39}7\n", n)),
+        2 => (0..4u64).prop_map(|n| filled("k: {base64({digit:12}-{lownum:32}.apps.googleusercontent.com\nGOCSPX-{alnum:28}\n)}\n", n)),
+        1 => (0..4u64).prop_map(|n| filled("twilio: {digit:12}-{lownum:31}7.apps.googleusercontent.com\n", n)),
         1 => "\u{0}{1,3}",
         1 => "[a-z]{300,2600}",
     ]
@@ -75,4 +79,17 @@ proptest! {
             base = content;
         }
     }
+}
+
+#[test]
+fn a_hidden_pair_is_inherited_with_both_halves() {
+    let pair = "k: {base64({digit:12}-{lownum:32}.apps.googleusercontent.com\nGOCSPX-{alnum:28}\n)}\n";
+    let base = [&"\n".repeat(200), &filled(pair, 1)[..]].concat();
+    let content = ["new\n", &base].concat();
+    let detector = Detector::new(&Ruleset::builtin()).unwrap();
+    let seen = detector.scan(base.as_bytes());
+    let copied = [Copied { from: 0, to: 4, len: base.len() }];
+    let again = detector.resolve(content.as_bytes(), &detector.rescan(content.as_bytes(), &seen, &copied));
+    assert_eq!(again, detector.resolve(content.as_bytes(), &detector.scan(content.as_bytes())));
+    assert_eq!(again[0].partners[0].secret, again[0].secret, "one encoded text holds both");
 }

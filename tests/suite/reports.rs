@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keysift::{
     Gap, GapKind,
     finding::{
-        Commit, Confidence, Finding, Fingerprint, Location, Place, Position, Secret, Severity, SuppressedBy,
+        Commit, Confidence, Finding, Fingerprint, Location, Partner, Place, Position, Secret, Severity, SuppressedBy,
         Suppression,
     },
     report::{self, Covered, Format, Mode, Options, Report, Repository, Scan},
@@ -105,7 +105,7 @@ fn scan(mode: Mode) -> Scan {
 }
 
 fn clean() -> Report {
-    Report { scan: scan(Mode::Worktree), findings: Vec::new(), suppressed: Vec::new() }
+    Report { scan: scan(Mode::Worktree), findings: Vec::new(), suppressed: Vec::new(), paired: Vec::new() }
 }
 
 /// A report of a history in which everything happens that can, and the secrets in it.
@@ -130,7 +130,9 @@ fn eventful() -> (Report, Vec<String>) {
     let many = (0..25).map(|n| old(format!("src/conf {n}.rs").as_bytes(), n + 1, 'a')).collect();
     let mut first = finding("example-token", Severity::Critical, &secrets[0], many);
     first.notes = vec!["checksum is right".to_owned()];
-    first.partners = vec![("example-id".to_owned(), Secret::new(secrets[1].as_bytes()))];
+    let id = finding("example-id", Severity::High, &secrets[1], vec![old(b"src/conf 0.rs", 2, 'a')]);
+    first.partners =
+        vec![Partner { rule: id.rule.id.clone(), secret: id.secret.clone(), locations: id.locations.clone() }];
 
     // The secret is the name of the file and of the author; the rest of both is hostile.
     let mut hostile = old(format!("a\u{1b}[2J\u{202e}/{}\n::error::x|=1,\"<&>", secrets[2]).as_bytes(), 1, 'c');
@@ -172,7 +174,7 @@ fn eventful() -> (Report, Vec<String>) {
     scan.remarks = vec!["read without the fast path".to_owned()];
     let mut all = secrets;
     all.push(block);
-    (Report { scan, findings: vec![first, key, second], suppressed: suppressed.to_vec() }, all)
+    (Report { scan, findings: vec![first, key, second], suppressed: suppressed.to_vec(), paired: vec![id] }, all)
 }
 
 fn written(report: &Report, format: Format, options: &Options) -> Vec<u8> {
@@ -310,6 +312,7 @@ fn json_has_the_shape_of_the_contract() {
     assert_eq!(first["entropy"], 4.5);
     assert_eq!(first["partners"][0]["rule"], "example-id");
     assert_eq!(first["partners"][0]["secret"], "tok_…");
+    assert_eq!(first["partners"][0]["locations"][0]["start_line"], 2);
     let place = &first["locations"][1];
     assert_eq!(place["path"], "src/conf 1.rs");
     assert_eq!((place["start_line"].as_u64(), place["start_column"].as_u64()), (Some(2), Some(5)));
@@ -419,7 +422,10 @@ fn sarif_is_valid_and_has_what_github_asks_for() {
         }
     }
     assert_eq!(results[0]["level"], "error");
-    assert_eq!(results[0]["relatedLocations"].as_array().unwrap().len(), 24);
+    let related = results[0]["relatedLocations"].as_array().unwrap();
+    assert_eq!(related.len(), 25);
+    assert_eq!(related[0]["message"]["text"], "with example-id (tok_…, 40 characters)");
+    assert_eq!(related[0]["physicalLocation"]["region"]["startLine"], 2);
     let message = results[0]["message"]["text"].as_str().unwrap();
     assert!(message.contains("Introduced by aaaaaaaa (Jürgen, 2024-03-01), still in HEAD, not pushed"), "{message}");
     assert_eq!(results[0]["properties"]["commit"], "a".repeat(40));
@@ -664,9 +670,10 @@ fn replace_text_has_one_expression_a_line_longest_first() {
     let text = text_of(&report, Format::ReplaceText);
     let lines: Vec<&str> = text.lines().collect();
     let literal = |secret: &str| format!("literal:{secret}==>***REMOVED***");
-    assert_eq!(lines.len(), 5, "{text}");
+    assert_eq!(lines.len(), 6, "{text}");
+    assert!(lines.contains(&&literal(&secrets[1])[..]), "the half that another finding names");
     assert!(lines[0].starts_with(r"regex:\-\-\-\-\-BEGIN\n") && lines[0].ends_with("==>***REMOVED***"));
     assert!(lines.contains(&&literal(&secrets[0])[..]) && lines.contains(&&literal(&secrets[2])[..]));
     assert!(lines.contains(&&format!("regex:{}==>***REMOVED***", secrets[3])[..]), "inside the key, so after it");
-    assert_eq!(lines[4], literal(part));
+    assert_eq!(lines[5], literal(part));
 }
