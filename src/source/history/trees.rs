@@ -222,7 +222,9 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
         };
         if let Some((base, copied)) = base {
             starts.reserve(base.starts.len() + 4);
-            for part in copied {
+            // A mode, a space, a name, a NUL and an id.
+            let shortest = 5 + 1 + 1 + 1 + width;
+            for part in copied.iter().filter(|part| part.len >= shortest) {
                 let shift = |old: u32| old as usize - part.from + part.to;
                 let (from, to) = (part.from as u32, (part.from + part.len) as u32);
                 // Whole entries of the base inside the copied range: `first..last` of its starts.
