@@ -1313,10 +1313,12 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
         return false;
     }
     // Public keys in DER (Ed25519, RSA, EC); PEM in base64, which has a rule of its own.
-    const KEYS: [&[u8]; 5] = [
+    const KEYS: [&[u8]; 7] = [
         b"MCowBQYDK2V",
         b"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A",
+        b"MIICIjANBgkqhkiG9w0BAQEFAAOCAg8A",
         b"MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQ",
+        b"MFwwDQYJKoZIhvcNAQEBBQADSwAwSA",
         b"MFkwEwYHKoZIzj0",
         b"LS0tLS1CRUdJTi",
     ];
@@ -1717,6 +1719,9 @@ pub(crate) mod tests {
             format!("'website_key' => env('SITE', '{drawn}'),"),
             format!("<input name=\"__RequestVerificationToken\" value=\"{drawn}\">"),
             format!("'requesttoken' => '{drawn}',"),
+            // Public keys of 512 and 4,096 bits.
+            format!("encryptKey: \"MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJB{}\"", random(ALNUM, 80, 42)),
+            format!("encryptKey: \"MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEA{}\"", random(ALNUM, 400, 43)),
             // Names, identities, examples.
             "\"from_secret\": \"cache_s3_bucket\",".to_owned(),
             format!("  pass: '{uuid}',"),
