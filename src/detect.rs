@@ -327,7 +327,9 @@ impl Detector {
     /// a known format: had the value that format, a rule would have found it.
     fn names_a_provider(&self, haystack: &[u8], span: &Range<usize>, secret: &Range<usize>) -> bool {
         let name = &haystack[span.start..secret.start.max(span.start)];
-        if secret.len() < FORMATTED || contains_folded(name, b"pass") || contains_folded(name, b"pwd") {
+        // What stands between a user and a host is a password, whoever the host is.
+        let in_url = haystack[secret.end..].first() == Some(&b'@');
+        if secret.len() < FORMATTED || in_url || contains_folded(name, b"pass") || contains_folded(name, b"pwd") {
             return false;
         }
         let line = memchr::memrchr(b'\n', &haystack[..span.start]).unwrap_or(0);

@@ -339,7 +339,8 @@ impl<'a> Collector<'a> {
             // Its surroundings speak for it, not its value: that may still be a dummy.
             Certainty::Fixed(Confidence::Medium)
                 if self.detector.rules()[matched.rule as usize].kind == Kind::Regex
-                    && score::is_dummy(path, matched.value(text)) =>
+                    && (score::is_dummy(path, matched.value(text))
+                        || score::is_word_of_script(path, matched.value(text))) =>
             {
                 Some(Confidence::Low)
             }
@@ -348,7 +349,9 @@ impl<'a> Collector<'a> {
             Certainty::Scored(log_odds) => {
                 let name = if matched.decoded.is_some() { 0..0 } else { matched.span.start..matched.secret.start };
                 let name = text.get(name).unwrap_or_default();
-                score::confidence(score::adjusted(log_odds, path, matched.value(text), name))
+                let total = score::adjusted(log_odds, path, matched.value(text), name);
+                let common = matched.decoded.is_none() && score::is_common(text, &matched.secret);
+                score::confidence(if common { total.min(score::MADE_UP) } else { total })
             }
         }
     }

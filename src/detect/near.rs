@@ -182,7 +182,7 @@ fn is_in_path_of_url(before: &[u8], word: &Range<usize>, line_start: usize) -> b
 
 /// Whether a key stands beside an application's id and the name of an index: what a page's search sends to its
 /// visitors, and may do nothing but search.
-fn is_search_key(window: &[u8], span: &Range<usize>) -> bool {
+pub(super) fn is_search_key(window: &[u8], span: &Range<usize>) -> bool {
     /// How far to either side the two are looked for, in bytes.
     const BESIDE: usize = 160;
     let near = &window[span.start.saturating_sub(BESIDE)..window.len().min(span.end + BESIDE)];
@@ -191,12 +191,20 @@ fn is_search_key(window: &[u8], span: &Range<usize>) -> bool {
         .all(|names| names.iter().any(|name| memchr::memmem::find(near, name).is_some()))
 }
 
+/// What the names of files end with that pages and archives are made of.
+const ENDS: [&str; 24] = [
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "css", "js", "mjs", "map", "woff", "woff2", "ttf",
+    "html", "htm", "pdf", "mp3", "mp4", "webm", "json", "zip", "gz",
+];
+
+/// Whether a text ends as the name of a file does.
+pub(super) fn ends_like_file(text: &[u8]) -> bool {
+    let Some(dot) = memchr::memrchr(b'.', text) else { return false };
+    ENDS.iter().any(|known| text[dot + 1..].eq_ignore_ascii_case(known.as_bytes()))
+}
+
 /// Whether a value is the name of a file in a path: `…/<hash>.png`.
 fn is_file_name(before: &[u8], after: &[u8]) -> bool {
-    const ENDS: [&str; 24] = [
-        "png", "jpg", "jpeg", "gif", "svg", "webp", "avif", "ico", "css", "js", "mjs", "map", "woff", "woff2", "ttf",
-        "html", "htm", "pdf", "mp3", "mp4", "webm", "json", "zip", "gz",
-    ];
     let Some(after) = after.strip_prefix(b".").filter(|_| before.ends_with(b"/")) else { return false };
     let end = after.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     ENDS.iter().any(|known| after[..end].eq_ignore_ascii_case(known.as_bytes()))

@@ -1,18 +1,21 @@
 //! The score of a candidate: named features of its name, its value and the way it is written, weighed by
 //! one table of small decision trees (`weights.rs`, fitted by `examples/fit.rs`, see `docs/scoring.md`).
 
+use std::ops::Range;
+
 mod path;
 mod strength;
 mod vocabulary;
 
 use super::assignment::{Candidate, Quote, Syntax, Wrapper};
 use super::checksum::decode_base64;
+use super::near;
 use super::placeholder::placeholder;
 use super::web_token::{self, Worth};
 use super::weights;
 use super::words::{Reading, reading};
 use crate::rule::Confidence;
-pub use path::{adjusted, is_dummy, is_fake, path_adjustment};
+pub use path::{MADE_UP, adjusted, is_dummy, is_fake, is_word_of_script, path_adjustment};
 pub(super) use strength::is_made_of_words;
 use vocabulary::{DUMMY, Says, is_credential, says};
 
@@ -119,6 +122,9 @@ features! {
     ValueDecodesDummy "part of the decoded text that is dummy words",
     ValueUser "value is the user's name, too",
     NameDummy "name says that the value is none",
+    SyntaxOwn "written as only credentials are",
+    SyntaxFirst "first of several arguments of a call",
+    ValueOfName "value is a word of its name",
 }
 
 /// Number of features.
@@ -137,7 +143,7 @@ impl Features {
     }
 
     /// Log-odds for what the labelled data says too little about to be fitted.
-    pub fn judgements(&self) -> [(Feature, f32); 7] {
+    pub fn judgements(&self) -> [(Feature, f32); 11] {
         let value = |feature: Feature| self.values[feature as usize];
         let dummy = value(Feature::ValueDecodesDummy);
         // What stands between a user and a host is a password, weak as it may be.
@@ -145,6 +151,7 @@ impl Features {
         let letters_only = value(Feature::ValueDigits) + value(Feature::ValueSymbols) == 0.0;
         let in_url = value(Feature::SyntaxKind) == URL_SYNTAX
             && value(Feature::ValueLength) >= SHORTEST_IN_URL
+            && value(Feature::ValueUser) == 0.0
             && !(dummy_word && letters_only);
         // A UUID is an identifier where the name says no more than "key".
         const SECRET: [Feature; 7] = [
@@ -157,7 +164,13 @@ impl Features {
             Feature::NameVendor,
         ];
         let named = SECRET.iter().any(|feature| value(*feature) > 0.0);
-        let identifies = value(Feature::ValueUuid) > 0.0 && !named;
+        let verb = value(Feature::NamePassword) > 0.0 && value(Feature::NameLength) == 4.0;
+        let identifies = value(Feature::ValueUuid) > 0.0 && (!named || verb);
+        // `cacheKey`: the hash of what is kept under it.
+        let other = value(Feature::NameKeyOther) > 0.0
+            && value(Feature::NameTail) == 4.0
+            && value(Feature::ValueHex) > 0.0
+            && SECRET.iter().all(|feature| value(*feature) == 0.0);
         // `password="CLUSTER_API_SECRET"`
         let constant = value(Feature::ValueConstant) > 1.0
             && value(Feature::ValueSaysSecret) > 0.0
@@ -165,10 +178,14 @@ impl Features {
         [
             (Feature::ValueUuid, if identifies { -2.5 } else { 0.0 }),
             (Feature::ValueConstant, if constant { -2.5 } else { 0.0 }),
+            (Feature::NameKeyOther, if other { -3.0 } else { 0.0 }),
             (Feature::SyntaxKind, if in_url { IN_URL } else { 0.0 }),
             (Feature::ValuePlaceholder, -2.5 * value(Feature::ValuePlaceholder)),
             (Feature::NameDummy, -5.0 * value(Feature::NameDummy)),
-            (Feature::ValueUser, -2.0 * value(Feature::ValueUser)),
+            (Feature::ValueUser, -4.0 * value(Feature::ValueUser)),
+            (Feature::SyntaxOwn, OWN * value(Feature::SyntaxOwn)),
+            (Feature::SyntaxFirst, -3.0 * value(Feature::SyntaxFirst)),
+            (Feature::ValueOfName, -3.0 * value(Feature::ValueOfName)),
             (
                 Feature::ValueDecodesDummy,
                 match dummy {
@@ -245,9 +262,11 @@ const WORDED: f32 = 1.0;
 /// [`Feature::SyntaxKind`] of [`Syntax::Url`].
 const URL_SYNTAX: f32 = 12.0;
 /// What a URL's password gets for its place…
-const IN_URL: f32 = 4.25;
+const IN_URL: f32 = 6.0;
 /// …if it has so many bytes: `u:word@host` is an example.
 const SHORTEST_IN_URL: f32 = 5.0;
+/// What a value gets that is written as only credentials are ([`Feature::SyntaxOwn`]).
+const OWN: f32 = 1.5;
 
 // ---- the name ---------------------------------------------------------------------------------------
 
@@ -853,6 +872,41 @@ fn names_same_user(window: &[u8], candidate: &Candidate) -> bool {
         || named(&window[*end..window.len().min(end + NEAR)])
 }
 
+/// Whether what stands around a value, further than its window reaches, says that it opens nothing: the user or the
+/// database has the same name, or it is the key of a page's search.
+pub fn is_common(text: &[u8], secret: &Range<usize>) -> bool {
+    /// How many lines to either side.
+    const LINES: usize = 4;
+    /// … and how far in bytes.
+    const NEAR: usize = 400;
+    let value = &text[secret.clone()];
+    if value.len() > 24 || !value.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'_') {
+        return near::is_search_key(text, secret);
+    }
+    let before = &text[secret.start.saturating_sub(NEAR)..secret.start];
+    let after = &text[secret.end..text.len().min(secret.end + NEAR)];
+    let edge = |b: Option<&u8>| b.is_none_or(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'_' | b'-'));
+    let same = |line: &[u8]| {
+        memchr::memmem::find_iter(line, value)
+            .any(|at| edge(line[..at].last()) && edge(line.get(at + value.len())) && names_who_or_where(&line[..at]))
+    };
+    before.rsplit(|b| *b == b'\n').take(LINES + 1).any(same) || after.split(|b| *b == b'\n').take(LINES + 1).any(same)
+}
+
+/// Whether a text ends in the name of a user or a database and an operator: `POSTGRES_DB: `, `user="`.
+fn names_who_or_where(text: &[u8]) -> bool {
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    let end = text.iter().rposition(is_name).map_or(0, |at| at + 1);
+    let operator = text[end..].iter().any(|b| matches!(b, b':' | b'=' | b'>'));
+    let start = text[..end].iter().rposition(|b| !is_name(b)).map_or(0, |at| at + 1);
+    let (mut who, mut opens) = (false, false);
+    split_words(&text[start..end], |word| {
+        who |= matches!(word, b"user" | b"username" | b"login" | b"db" | b"database" | b"dbname");
+        opens |= is_credential(says(word));
+    });
+    operator && who && !opens
+}
+
 /// Measures a candidate; `None` if it is certainly no credential.
 pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     let value = window.get(candidate.value.clone())?;
@@ -863,12 +917,17 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
     let mut f = Features { values: [0.0; COUNT] };
     let named = name_features(&mut f, window, candidate);
     // `run_test "what"`: a command and its argument.
-    let made_by_call = candidate.wrapper == Wrapper::Call
-        && candidate.value.start > candidate.name.end
-        && opens_nothing(call(&window[candidate.name.end..candidate.value.start]));
+    let made_by_call = candidate.wrapper == Wrapper::Call && candidate.value.start > candidate.name.end && {
+        let made = call(&window[candidate.name.end..candidate.value.start]);
+        opens_nothing(made) || names_somebody(made)
+    };
     let commands = candidate.syntax == Syntax::Word && name.starts_with(b"run_");
     if commands
         || made_by_call
+        || is_examined(window, candidate)
+        || is_index(window, candidate)
+        || is_filler(name, value)
+        || is_in_link(window, candidate)
         || opens_nothing(name)
         || names_position(name)
         || is_name_of_one(candidate, name)
@@ -891,7 +950,18 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         Some(_) => return None,
     }
     value_features(&mut f, name, value);
+    if says_example(value) {
+        f.set(Feature::ValuePlaceholder, 1.0);
+    }
     line_features(&mut f, window, candidate);
+    let of_name = value.iter().all(u8::is_ascii_lowercase) && {
+        let mut is_one = false;
+        split_words(name, |word| is_one |= word == value);
+        is_one
+    };
+    f.set(Feature::ValueOfName, f32::from(u8::from(of_name)));
+    f.set(Feature::SyntaxOwn, f32::from(u8::from(is_written_as_credential(name))));
+    f.set(Feature::SyntaxFirst, f32::from(u8::from(is_first_argument(window, candidate))));
     if let Some(text) = decoded(value) {
         if candidate.syntax == Syntax::Basic && !text.contains(&b':') {
             return None;
@@ -928,7 +998,7 @@ fn opens_nothing(name: &[u8]) -> bool {
         |word: &[u8]| name.len() > 4 && name[name.len() - word.len().min(name.len())..].eq_ignore_ascii_case(word);
     let holds = |word: &[u8]| name.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
     const ENDS: [&[u8]; 6] = [b"salt", b"tag", b"signature", b"nonce", b"fingerprint", b"thumbprint"];
-    const HOLDS: [&[u8]; 3] = [b"csrf", b"xsrf", b"authenticity"];
+    const HOLDS: [&[u8]; 5] = [b"csrf", b"xsrf", b"authenticity", b"requesttoken", b"requestverification"];
     // `encryptedKey`, `sealed-key`, `wrapped_dek`: but not `encryption_key`.
     const LOCKED: [&[u8]; 3] = [b"encrypted", b"sealed", b"wrapped"];
     let locked =
@@ -936,10 +1006,111 @@ fn opens_nothing(name: &[u8]) -> bool {
     // `publicResourceKey`; `existingSecret`: the name of one that stands elsewhere.
     let public = || {
         const CLOSED: [&[u8]; 3] = [b"private", b"secret", b"_public_"];
+        // What a page sends to its visitors: `website_key`.
+        if ends(b"site_key") || ends(b"sitekey") {
+            return true;
+        }
         holds(b"public") && (ends(b"key") || ends(b"keys")) && !CLOSED.iter().any(|word| holds(word))
     };
     let elsewhere = || name.len() > 8 && name[..8].eq_ignore_ascii_case(b"existing");
     ENDS.iter().any(|word| ends(word)) || HOLDS.iter().any(|word| holds(word)) || locked() || public() || elsewhere()
+}
+
+/// Whether a name is that of who somebody is: `SetUID`, `user_id`.
+fn names_somebody(name: &[u8]) -> bool {
+    let mut last = Vec::new();
+    split_words(name, |word| last = word.to_vec());
+    matches!(last.as_slice(), b"id" | b"ids" | b"uid" | b"uuid" | b"guid" | b"user" | b"username" | b"email")
+}
+
+/// Whether a call only looks at its value (`IsAuthToken("x")`) or gives it back: `equal("x", Token("x"))`.
+fn is_examined(window: &[u8], candidate: &Candidate) -> bool {
+    if candidate.syntax != Syntax::Call {
+        return false;
+    }
+    let name = &window[candidate.name.clone()];
+    let method = name.rsplit(|b| *b == b'.').next().unwrap_or(name);
+    let mut first = Vec::new();
+    split_words(method, |word| {
+        if first.is_empty() {
+            first = word.to_vec();
+        }
+    });
+    let examines = matches!(
+        first.as_slice(),
+        b"is"
+            | b"has"
+            | b"looks"
+            | b"score"
+            | b"strength"
+            | b"mask"
+            | b"redact"
+            | b"sanitize"
+            | b"normalize"
+            | b"clean"
+    );
+    let start = memchr::memrchr(b'\n', &window[..candidate.name.start]).map_or(0, |at| at + 1);
+    let value = &window[candidate.value.clone()];
+    examines || memchr::memmem::find(&window[start..candidate.name.start], value).is_some()
+}
+
+/// Whether a value is the name of an index in the definition of a table: `UNIQUE KEY name (column)`.
+fn is_index(window: &[u8], candidate: &Candidate) -> bool {
+    let after = &window[candidate.value.end..];
+    let after = after.strip_prefix(b"`").or_else(|| after.strip_prefix(b"\"")).unwrap_or(after);
+    candidate.syntax == Syntax::Word
+        && window[candidate.name.clone()].eq_ignore_ascii_case(b"key")
+        && after.trim_ascii_start().starts_with(b"(")
+}
+
+/// Whether a value says in front that it is an example: `sample-…`.
+fn says_example(value: &[u8]) -> bool {
+    let word = value.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    matches!(value.get(word), Some(b'-' | b'_'))
+        && [&b"sample"[..], b"example", b"fake", b"dummy"].iter().any(|says| value[..word].eq_ignore_ascii_case(says))
+}
+
+/// Whether name and value are drawn alike: members of a file of made data, where a name holds `pwd` by chance.
+fn is_filler(name: &[u8], value: &[u8]) -> bool {
+    let drawn = |text: &[u8]| {
+        let has = |is: fn(&u8) -> bool| text.iter().any(is);
+        text.len() >= 10
+            && text.iter().all(u8::is_ascii_alphanumeric)
+            && has(u8::is_ascii_digit)
+            && has(u8::is_ascii_uppercase)
+            && has(u8::is_ascii_lowercase)
+    };
+    name.len() == value.len() && drawn(name) && drawn(value)
+}
+
+/// Whether a value is a part of what a page shows to everybody: the token of a badge or another picture
+/// (`badge.svg?token=…`), the anchor of a heading (`id="…key:…"`).
+fn is_in_link(window: &[u8], candidate: &Candidate) -> bool {
+    let head = &window[..candidate.name.start];
+    let anchor = [&b"id=\""[..], b"id='", b"id=&#34;"].iter().any(|attribute| head.ends_with(attribute));
+    if candidate.syntax == Syntax::Colon && candidate.quote == Quote::None && anchor {
+        return true;
+    }
+    let edge = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'(' | b'<' | b'[');
+    let link = &head[head.iter().rposition(edge).map_or(0, |at| at + 1)..];
+    candidate.syntax == Syntax::Assign
+        && memchr::memmem::find(link, b"://").is_some()
+        && [&b"badge"[..], b".svg?", b".png?", b".jpg?", b".jpeg?", b".gif?", b".webp?"]
+            .iter()
+            .any(|word| memchr::memmem::find(link, word).is_some())
+}
+
+/// Whether only credentials are written so: `IDENTIFIED BY 'x'`.
+fn is_written_as_credential(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"identified by")
+}
+
+/// Whether a value is one of several strings that a call takes and not the last: `NewPassword("user", "x")`.
+fn is_first_argument(window: &[u8], candidate: &Candidate) -> bool {
+    let rest = &window[candidate.value.end..];
+    candidate.syntax == Syntax::Call
+        && matches!(rest, [b'"' | b'\'' | b'`', b',', next @ ..]
+            if matches!(next.trim_ascii_start(), [b'"' | b'\'' | b'`', ..]))
 }
 
 /// Whether a value is a UUID that is somebody's identity: by its name (`token_id`, `primaryKey`), or as it is
@@ -968,9 +1139,10 @@ fn is_uuid(value: &[u8]) -> bool {
         })
 }
 
-/// Whether a name is that of a name: `secretName`, `foreign_key_name`. In a URL it is a user's.
+/// Whether a name is that of a name: `secretName`, `foreign_key_name`, `from_secret`. In a URL it is a user's.
 fn is_name_of_one(candidate: &Candidate, name: &[u8]) -> bool {
-    let names = name.len().checked_sub(4).is_some_and(|at| name[at..].eq_ignore_ascii_case(b"name"));
+    let names = name.len().checked_sub(4).is_some_and(|at| name[at..].eq_ignore_ascii_case(b"name"))
+        || name.len() > 6 && name[..5].eq_ignore_ascii_case(b"from_");
     names && !matches!(candidate.syntax, Syntax::Url | Syntax::Curl | Syntax::Basic)
 }
 
@@ -1096,6 +1268,11 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
     if value[0] == b'-' && value.starts_with(b"-----BEGIN") {
         return false;
     }
+    // Bytes of a picture or a program between `://`, `:` and `@`.
+    let foreign = value.iter().filter(|b| !b.is_ascii()).count();
+    if foreign * 3 > value.len() && std::str::from_utf8(value).is_err() {
+        return false;
+    }
     let spaces = value.iter().filter(|b| **b == b' ').count();
     if spaces > 5 || (spaces > 0 && candidate.quote == Quote::None) {
         return false;
@@ -1129,16 +1306,19 @@ fn plausible(window: &[u8], value: &[u8], candidate: &Candidate) -> bool {
     }
     if is_sentence(window, value, candidate)
         || is_option_or_path(value)
+        || value.contains(&b'/') && near::ends_like_file(value)
         || is_expression(value)
         || is_part_of_comparison(&window[candidate.name.clone()], candidate)
     {
         return false;
     }
     // Public keys in DER (Ed25519, RSA, EC); PEM in base64, which has a rule of its own.
-    const KEYS: [&[u8]; 5] = [
+    const KEYS: [&[u8]; 7] = [
         b"MCowBQYDK2V",
         b"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A",
+        b"MIICIjANBgkqhkiG9w0BAQEFAAOCAg8A",
         b"MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQ",
+        b"MFwwDQYJKoZIhvcNAQEBBQADSwAwSA",
         b"MFkwEwYHKoZIzj0",
         b"LS0tLS1CRUdJTi",
     ];
@@ -1509,6 +1689,67 @@ pub(crate) mod tests {
             assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
         }
         let text = format!("db = https://username:{drawn}@host/x");
+        assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+    }
+
+    #[test]
+    fn what_only_looks_like_a_credential_is_silent() {
+        let (drawn, hex) = (random(ALNUM, 24, 31), random(HEX, 40, 32));
+        let part = |n| random(HEX, n, 33 + n as u64);
+        let uuid = format!("{}-{}-{}-{}-{}", part(8), part(4), part(4), part(4), part(12));
+        let index = random("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", 25, 34);
+        let name = format!("aB3{}pwd", random(ALNUM, 6, 35));
+        let silent = [
+            // A call that looks at its value, or gives it back.
+            format!("assert.False(t, IsAuthToken(\"{drawn}\"))"),
+            format!("expect(scorePassword(\"{drawn}\")).toBe(100);"),
+            format!("assert.Equal(t, \"{hex}\", UrlToken(\"{hex}\"))"),
+            format!("passcode := m.SetUID(\"{drawn}\")"),
+            format!(
+                "p := NewPassword(\"{}\", \"letters\", false)",
+                random("abcdefghijkmnpqrstuvwxyz0123456789", 16, 36)
+            ),
+            // The definition of a table, members of a file of made data.
+            format!("  UNIQUE KEY `UK_{index}` (`NAME`,`REALM`),"),
+            format!("{{\"{name}\":\"{}\"}}", random(ALNUM, 12, 37)),
+            // What a page shows to everybody.
+            format!("[![c](https://c.example/gh/a/b/badge.svg?token={})](https://c.example)", random(ALNUM, 10, 38)),
+            format!("<img src=\"https://s.example/o/allow.png?alt=media&token={uuid}\">"),
+            format!("    <h2 id=\"multikey-indexes:{}\">Multikey indexes</h2>", random(HEX, 32, 39)),
+            format!("'website_key' => env('SITE', '{drawn}'),"),
+            format!("<input name=\"__RequestVerificationToken\" value=\"{drawn}\">"),
+            format!("'requesttoken' => '{drawn}',"),
+            // Public keys of 512 and 4,096 bits.
+            format!("encryptKey: \"MFwwDQYJKoZIhvcNAQEBBQADSwAwSAJB{}\"", random(ALNUM, 80, 42)),
+            format!("encryptKey: \"MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEA{}\"", random(ALNUM, 400, 43)),
+            // Names, identities, examples.
+            "\"from_secret\": \"cache_s3_bucket\",".to_owned(),
+            format!("  pass: '{uuid}',"),
+            format!("String cacheKey = \"{hex}\";"),
+            format!("MUSIC_API_KEY=sample-{drawn}"),
+            format!("fileKey := \"{}/{}/300.png\"", random(ALNUM, 15, 40), random(ALNUM, 15, 41)),
+            "orkav_password: 'orkav',".to_owned(),
+            "DATABASE_URL: postgresql://orkav:orkav@db:5432/orkav".to_owned(),
+        ];
+        let shown: Vec<_> = silent.iter().filter(|text| level(text) >= Some(Confidence::Medium)).collect();
+        assert!(shown.is_empty(), "{shown:#?}");
+        for text in [
+            format!("client.SetAuthToken(\"{drawn}\")"),
+            format!("p := NewPassword(\"{drawn}\", false)"),
+            format!("login(\"app\", {{ token: \"{drawn}\" }})"),
+            format!("  \"aB3xkqpwd\": \"{drawn}\""),
+            format!("https://api.example/v1/report?token={drawn}"),
+            format!("'secret_key' => env('SECRET', '{drawn}'),"),
+            format!("client_secret: '{uuid}',"),
+            format!("String cipherKey = \"{hex}\";"),
+        ] {
+            assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+    }
+
+    #[test]
+    fn what_only_credentials_are_written_as_is_shown() {
+        let text = format!("'create user name identified by '{}{}' --", "SqLmy", "5tE0rD");
         assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
     }
 

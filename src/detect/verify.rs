@@ -16,6 +16,9 @@ const TOKEN_ENTROPY: f64 = 0.6;
 /// What share of a random value's entropy a token must show that stands by its context.
 const NEAR_ENTROPY: f64 = 0.8;
 
+/// So many characters at its start tell that a token goes with the one before it.
+const HEAD: usize = 4;
+
 /// How many characters of base64 beside a token say that it is a part of them.
 const ENCODED: usize = 32;
 
@@ -256,7 +259,7 @@ fn is_called_example(before: &[u8]) -> bool {
 /// Whether a token is not part of a longer word, nor of a longer encoded text.
 fn stands_alone(rule: &Rule, window: &[u8], span: &Range<usize>) -> bool {
     !touched_before(rule, window, span.start)
-        && !touched_after(rule, window, span.end)
+        && !touched_after(rule, window, span.clone())
         && !goes_on(window[..span.start].iter().rev())
         && !goes_on(window[span.end..].iter())
 }
@@ -329,8 +332,13 @@ fn word_ends(text: &[u8]) -> bool {
     (alone || letters >= 5) && (3..=12).contains(&letters) && !word.iter().all(u8::is_ascii_hexdigit)
 }
 
-fn touched_after(rule: &Rule, window: &[u8], end: usize) -> bool {
+fn touched_after(rule: &Rule, window: &[u8], Range { start, end }: Range<usize>) -> bool {
     let Some(&after) = window.get(end) else { return false };
+    // Tokens in a row without a break: the next one starts as this one does.
+    let head = &window[start..end.min(start + HEAD)];
+    if head.len() == HEAD && window[end..].starts_with(head) {
+        return false;
+    }
     if is_word(after) {
         return is_word(window[end - 1]) || rule.joiners.as_bytes().contains(&window[end - 1]);
     }
@@ -435,7 +443,18 @@ fn sure(m: &Match) -> Option<Confidence> {
 }
 
 fn stronger<K: Ord>(new: &Match, old: &Match, rank: &impl Fn(&Match) -> K) -> bool {
-    (std::cmp::Reverse(sure(new)), rank(new)) < (std::cmp::Reverse(sure(old)), rank(old))
+    // Between two ways to be written, the surer one: a password in a URL that is a token's value.
+    let weighed = |m: &Match| if new.rule == old.rule { None } else { weighed(m) };
+    let order = |m: &Match| (std::cmp::Reverse(sure(m)), std::cmp::Reverse(weighed(m)), rank(m));
+    order(new) < order(old)
+}
+
+/// What weighed evidence alone comes to.
+fn weighed(m: &Match) -> Option<Confidence> {
+    match m.certainty {
+        Certainty::Fixed(_) => None,
+        Certainty::Scored(log_odds) => score::confidence(log_odds),
+    }
 }
 
 /// Whether the rules that a match requires match near by.

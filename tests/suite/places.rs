@@ -36,6 +36,45 @@ fn a_token_that_says_it_is_fake_is_low_where_tokens_are_shown() {
 }
 
 #[test]
+fn a_password_that_is_the_name_of_its_database_is_low() {
+    let repo = Repo::new();
+    let service = |password: &str| {
+        format!("db:\n  POSTGRES_DB: orkav\n  POSTGRES_USER: orkav\n  POSTGRES_PASSWORD: {password}\n")
+    };
+    repo.write("same.yml", service("orkav"));
+    repo.write("other.yml", service("hunter2"));
+    repo.write("twice.yml", format!("DB_PASSWORD: hunter2\nOTHER_DB_PASSWORD: hunter2\n{}", service("hunter2")));
+    assert_eq!(shown(&repo), ["other.yml", "twice.yml", "twice.yml", "twice.yml"]);
+}
+
+#[test]
+fn the_key_of_a_pages_search_is_low() {
+    let repo = Repo::new();
+    let key = filled("{hex:32}", 8);
+    repo.write("site.js", format!("search: {{\n  appId: 'X1',\n  apiKey: '{key}',\n  indexName: 'docs',\n}}\n"));
+    repo.write("app.js", format!("client: {{\n  host: 'X1',\n  apiKey: '{key}',\n}}\n"));
+    assert_eq!(shown(&repo), ["app.js"]);
+}
+
+#[test]
+fn a_word_that_a_script_hands_to_a_program_is_low() {
+    let repo = Repo::new();
+    repo.write("build/setup.sh", "mysql -u root -porchard -e 'DROP DATABASE x'\n");
+    repo.write("build/backup.sh", format!("mysql -u root -p{} -e 'DROP DATABASE x'\n", filled("{alnum:16}", 9)));
+    assert_eq!(shown(&repo), ["build/backup.sh"]);
+}
+
+#[test]
+fn tokens_in_a_row_and_a_password_in_a_url_that_is_a_token_are_found() {
+    let repo = Repo::new();
+    let (one, two) = (filled("AKIA{base32:16}", 10), filled("AKIA{base32:16}", 11));
+    repo.write("row.txt", format!("{one}{two}\n"));
+    let password = filled("{alnum:20}", 12);
+    repo.write("url.txt", format!("src = 'https://git+deploy-token-3:{password}@git.example.org/a/b'\n"));
+    assert_eq!(shown(&repo), ["row.txt", "url.txt"]);
+}
+
+#[test]
 fn hashes_of_passwords_are_low_in_tests() {
     let repo = Repo::new();
     let user = format!("admin:{}{}\n", "$apr1$", filled("{alnum:8}${alnum:22}", 4));

@@ -1,6 +1,6 @@
 //! What the path of a file says about a candidate in it.
 
-use super::strength::{Origin, is_a_word_or_two, is_password_hash, is_typed, origin};
+use super::strength::{Origin, is_a_dummy_or_two, is_a_word_or_two, is_password_hash, is_short_word, is_typed, origin};
 use super::vocabulary::{Says, says};
 use super::{is_uuid, split_words};
 use crate::detect::placeholder::says_fake;
@@ -16,12 +16,18 @@ struct Place {
     shows: bool,
     /// Whether the texts of a program's surface stand there.
     translates: bool,
+    /// Whether a developer's machine runs with it, and nothing else.
+    develops: bool,
+    /// Whether it is a script of commands.
+    scripts: bool,
+    /// Whether tables of a database stand there.
+    tables: bool,
     /// Whether it is a part of a program or of a text: not a configuration that a system runs with.
     programs: bool,
 }
 
 /// The most that a made-up value can reach where values are made up: it is counted, and not shown.
-const MADE_UP: f32 = -0.5;
+pub const MADE_UP: f32 = -0.5;
 
 /// A candidate's log-odds, adjusted for the path of its file. `name` is the text before its secret, from where
 /// its name starts.
@@ -37,6 +43,12 @@ pub fn is_dummy(path: &[u8], secret: &[u8]) -> bool {
     place(path).has_dummy(secret)
 }
 
+/// Whether a value is a word that a script hands to a program: the password of what it has just set up.
+pub fn is_word_of_script(path: &[u8], secret: &[u8]) -> bool {
+    let place = place(path);
+    (place.programs || place.scripts) && (is_a_dummy_or_two(secret) || is_short_word(secret))
+}
+
 /// Whether a value says that it is fake, in a file where such values are shown or tried.
 pub fn is_fake(path: &[u8], secret: &[u8]) -> bool {
     says_fake(secret) && is_dummy(path, secret)
@@ -44,6 +56,9 @@ pub fn is_fake(path: &[u8], secret: &[u8]) -> bool {
 
 impl Place {
     fn has_dummy(self, secret: &[u8]) -> bool {
+        if self.develops && (is_a_dummy_or_two(secret) || is_password_hash(secret)) {
+            return true;
+        }
         if !(self.tries || self.shows || self.translates) {
             return false;
         }
@@ -56,7 +71,7 @@ impl Place {
         match origin(secret) {
             Origin::Words => true,
             // In a manual it may be the password of everybody who follows it.
-            Origin::Hand => self.tries || self.translates,
+            Origin::Hand => self.tries || self.translates || is_short_word(secret),
             Origin::Machine => false,
         }
     }
@@ -67,6 +82,9 @@ impl Place {
     fn has_made_up(self, secret: &[u8], name: &[u8]) -> bool {
         // A password of a word or two is real where a system runs with it.
         if self.programs && is_a_word_or_two(secret) {
+            return true;
+        }
+        if self.tables && is_digest(secret) && names_password(name) {
             return true;
         }
         if !(self.tries || self.shows) {
@@ -91,6 +109,19 @@ impl Place {
         // In a manual it may be the password of everybody who follows it.
         hashed || identity || self.tries && is_typed(secret)
     }
+}
+
+/// Whether a value has the form of a digest: in a table of users it is that of a password.
+fn is_digest(value: &[u8]) -> bool {
+    matches!(value.len(), 32 | 40 | 64 | 128) && value.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether a text starts with a name whose last word says password.
+fn names_password(text: &[u8]) -> bool {
+    let end = text.iter().position(|b| !b.is_ascii_alphanumeric() && *b != b'_').unwrap_or(text.len());
+    let mut last = Says::Nothing;
+    split_words(&text[..end], |word| last = says(word));
+    last == Says::Password
 }
 
 /// Log-odds that the kind of file adds to any value, by its path.
@@ -196,7 +227,11 @@ const TESTS: &[&str] = &[
     "mocks",
     "e2e",
     "t",
+    "cypress",
+    "playwright",
 ];
+/// … of what a developer's machine runs with.
+const DEVELOPS: &[&str] = &["dev", "development", "devcontainer", "vagrant"];
 /// … of examples.
 const EXAMPLES: &[&str] = &[
     "example",
@@ -230,29 +265,40 @@ fn place(path: &[u8]) -> Place {
     let (mut test, mut example, mut manual) = (false, false, has_extension(MANUALS));
     place.translates = has_extension(TEXTS) || low == b"strings.xml";
     let mut modules = false;
+    let mut first = &b""[..];
     for folder in parts {
         words(folder, |word, whole| {
+            place.develops |= holds(&["devcontainer", "vagrant"], word) || !whole && holds(&["local"], word);
             test |= holds(TESTS, word) && (whole || word.len() > 1);
             example |= holds(EXAMPLES, word);
             manual |= whole && holds(DOCS, word);
             place.translates |= whole && holds(TRANSLATIONS, word);
         });
+        first = folder;
         modules |= holds(&["node_modules", "bower_components", "site-packages", "dist-packages"], folder);
     }
+    // At the root, it is not one of the systems that are deployed.
+    place.develops |= holds(&["dev"], first);
     let mut configures = false;
     words(stem, |word, _| {
         configures |= holds(CONFIGURES, word);
         test |= word.len() > 1 && holds(TESTS, word);
         example |= holds(EXAMPLES, word);
+        place.develops |= holds(DEVELOPS, word);
     });
     // `.env.tests`
     if low.starts_with(b".env.") {
-        words(&name[5..], |word, _| test |= word.len() > 1 && holds(TESTS, word));
+        words(&name[5..], |word, _| {
+            test |= word.len() > 1 && holds(TESTS, word);
+            place.develops |= holds(DEVELOPS, word);
+        });
     }
     // The services of a workflow live as long as its run.
     test |= memchr::memmem::find(path, b".github/workflows/").is_some() || is(&[".gitlab-ci.yml"]);
     test |= stem.ends_with(b"IT") && stem.len() > 2 && stem[stem.len() - 3].is_ascii_lowercase();
     example |= has_extension(&["dist", "template", "example", "sample"]);
+    place.scripts = has_extension(&["sh", "bash", "zsh", "fish", "ps1", "bat", "cmd", "mk"]) || low == b"makefile";
+    place.tables = has_extension(&["sql"]);
     place.tries = test;
     place.shows = example || manual;
     place.programs = !configures && (has_extension(PROGRAMS) || has_extension(MANUALS));
@@ -351,6 +397,48 @@ mod tests {
                 assert!(at(path, value) >= super::super::MEDIUM, "{path} {value}");
             }
         }
+    }
+
+    #[test]
+    fn words_open_nothing_where_developers_try_and_manuals_show() {
+        let shown = |path: &str, name: &str, value: &str| {
+            adjusted(5.0, path.as_bytes(), value.as_bytes(), name.as_bytes()) >= super::super::MEDIUM
+        };
+        let low: Vec<_> = [
+            (".devcontainer/backend.env", "DB_PASSWORD=", "letmein"),
+            ("ansible/vagrant_playbook.yml", "password: ", "hunter2"),
+            ("contrib/local-environment/users.yml", "password: ", "hunter2"),
+            ("dev/mysql/start.cfg", "password=", "hunter2"),
+            ("src/Api/appsettings.Development.json", "\"Password\": \"", "letmein"),
+            (".env.development", "DB_PASSWORD=", "hunter2"),
+            ("cypress/docker-compose.yml", "password: ", "hunter2"),
+            ("README.md", "POSTGRES_PASSWORD=", "orkav"),
+        ]
+        .into_iter()
+        .filter(|(path, name, value)| shown(path, name, value))
+        .collect();
+        assert!(low.is_empty(), "{low:?}");
+        for (path, name, value) in [
+            ("environments/dev/app.yml", "password: ", "hunter2"),
+            ("local/app.yml", "password: ", "hunter2"),
+            (".devcontainer/backend.env", "DB_PASSWORD=", "kX9fQ2wLz7RbTn4v"),
+            ("dev/mysql/start.cfg", "password=", "Summer2024!"),
+            ("README.md", "POSTGRES_PASSWORD=", "kX9fQ2wLz7RbTn4v"),
+        ] {
+            assert!(shown(path, name, value), "{path} {name}{value}");
+        }
+    }
+
+    #[test]
+    fn tables_hold_hashes_of_passwords() {
+        use super::super::tests::random;
+        let digest = random("0123456789abcdef", 32, 7);
+        let shown = |path: &str, name: &str| {
+            adjusted(5.0, path.as_bytes(), digest.as_bytes(), name.as_bytes()) >= super::super::MEDIUM
+        };
+        assert!(!shown("db/users.sql", "user_password, phone) VALUES ('admin', '"));
+        assert!(shown("db/users.sql", "api_token, phone) VALUES ('admin', '"));
+        assert!(shown("conf/app.yml", "user_password: "));
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub enum Origin {
 pub fn is_typed(value: &[u8]) -> bool {
     /// Ten characters of one case and digits, about.
     const TYPED: f32 = 50.0;
-    origin(value) > Origin::Machine || value.len() <= LONGEST && bits(&fold(value, b'e')) < TYPED
+    let plain = unescaped(value);
+    let meant = plain.as_deref().unwrap_or(value);
+    origin(value) > Origin::Machine || meant.len() <= LONGEST && bits(&fold(meant, b'e')) < TYPED
 }
 
 /// Whether a value is one word or two, with a digit or two behind them; dummy words do not count.
@@ -42,6 +44,18 @@ pub fn is_a_word_or_two(value: &[u8]) -> bool {
     let mut words = 0;
     super::split_words(&read, |word| words += usize::from(super::dummy_word(word) < word.len()));
     digits <= 2 && words <= 2
+}
+
+/// Whether a value is dummy words, or one word or two.
+pub fn is_a_dummy_or_two(value: &[u8]) -> bool {
+    let low = value.to_ascii_lowercase();
+    is_a_word_or_two(value) || super::dummy_letters(&low).1 == 0 && origin(value) == Origin::Words
+}
+
+/// Whether a value is so few letters, and a digit or two behind them, that it is a word, known or not: `qopal2`.
+pub fn is_short_word(value: &[u8]) -> bool {
+    let letters = value.iter().take_while(|b| b.is_ascii_lowercase()).count();
+    (3..=8).contains(&letters) && value.len() - letters <= 2 && value[letters..].iter().all(u8::is_ascii_digit)
 }
 
 /// Whether a value is the hash of a password, with the way it was made: it opens something once it is cracked.
@@ -84,7 +98,7 @@ pub fn origin(value: &[u8]) -> Origin {
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     if digits * 2 < value.len() && in_words(&read).max(in_words(&fold(value, b's'))) >= WORDS {
         Origin::Words
-    } else if bits(&read) < DRAWN || is_mashed(value) {
+    } else if bits(&read) < DRAWN || is_mashed(value) || !value.is_ascii() {
         Origin::Hand
     } else {
         Origin::Machine
@@ -167,6 +181,28 @@ fn is_mashed(value: &[u8]) -> bool {
     value.iter().all(u8::is_ascii_uppercase)
         || value.iter().skip(1).all(u8::is_ascii_lowercase) && value.first().is_some_and(u8::is_ascii_alphabetic)
         || value.len() >= 8 && in_runs * 10 >= value.len() * 9
+        || repeats_pairs(value)
+}
+
+/// Whether pairs of characters come again more often than in what a machine drew: hands fall into the same moves.
+/// Hexadecimal and base64, which may hold what is not random, are left out.
+fn repeats_pairs(value: &[u8]) -> bool {
+    let low = value.to_ascii_lowercase();
+    let hex = low.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
+    let base64 = value.len() > 24 && low.iter().any(|b| matches!(b, b'+' | b'/' | b'='));
+    if hex || base64 || value.len() > 128 {
+        return false;
+    }
+    let part = |is: fn(&u8) -> bool| low.iter().filter(|b| is(b)).count() as f32 / low.len() as f32;
+    let (letters, digits) = (part(u8::is_ascii_alphabetic), part(u8::is_ascii_digit));
+    let signs = 1.0 - letters - digits;
+    let alike = letters * letters / 26.0 + digits * digits / 10.0 + signs * signs / 4.0;
+    let mut pairs: Vec<&[u8]> = low.windows(2).collect();
+    let all = pairs.len() as f32;
+    pairs.sort_unstable();
+    pairs.dedup();
+    let expected = all * (all - 1.0) / 2.0 * alike * alike;
+    all - pairs.len() as f32 > expected + 2.0 * expected.sqrt() + 1.5
 }
 
 /// Whether two characters follow each other on the keyboard or when people count, forwards or backwards.
@@ -243,6 +279,21 @@ mod tests {
         let long = "sdfgsdfasdgfsdgfasdfgdsagfasdgfsadgfsadgfa".repeat(2);
         for value in ["qwerasdf4321qwer", "utsrqpo765", "poiuytrewq", &long] {
             assert!(origin(value.as_bytes()) > Origin::Machine, "{value}");
+        }
+    }
+
+    #[test]
+    fn hands_fall_into_the_same_moves() {
+        let moves = "g7w4y9q2".repeat(2);
+        use crate::detect::score::tests::{ALNUM, random};
+        let umlauts = format!("{}äöü{}", random(ALNUM, 8, 1), random(ALNUM, 8, 2));
+        for value in [format!("{moves}k{moves}"), format!("p0{moves}zz{moves}"), umlauts] {
+            assert!(origin(value.as_bytes()) > Origin::Machine, "{value}");
+        }
+        const LOWER: &str = "abcdefghijklmnopqrstuvwxyz0123456789";
+        for (alphabet, length) in [(ALNUM, 24), (ALNUM, 64), (LOWER, 24), (LOWER, 40), (LOWER, 64)] {
+            let mashed = (1..=1000).filter(|seed| repeats_pairs(random(alphabet, length, *seed).as_bytes())).count();
+            assert!(mashed <= 15, "{length} of {}: {mashed} of 1000", alphabet.len());
         }
     }
 
