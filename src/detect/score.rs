@@ -937,6 +937,8 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         || matches!(web_token::worth(value), Some(Worth::Nothing(_)))
         || says_public(window, candidate)
         || is_fingerprint(window, candidate)
+        || is_digest_access(window, candidate)
+        || is_pin(value)
         || !named && !matches!(candidate.syntax, Syntax::Bearer | Syntax::Basic | Syntax::Url | Syntax::Curl)
     {
         return None;
@@ -979,8 +981,8 @@ pub fn features(window: &[u8], candidate: &Candidate) -> Option<Features> {
         }
         // Words as people write them, a dummy word among them: `the-client-secret`.
         let share = dummy_share(&text);
-        let worded = share > 0.2 && is_made_of_words(&text);
-        f.set(Feature::ValueDecodesDummy, if worded { WORDED } else { share });
+        let worded = share > 0.2 && is_made_of_words(uncounted(&text));
+        f.set(Feature::ValueDecodesDummy, if worded || is_dummy_object(&text) { WORDED } else { share });
         if web_token::is_imitation(pair.map_or(secret, |at| &text[at + 1..])) {
             return None;
         }
@@ -998,7 +1000,9 @@ fn opens_nothing(name: &[u8]) -> bool {
         |word: &[u8]| name.len() > 4 && name[name.len() - word.len().min(name.len())..].eq_ignore_ascii_case(word);
     let holds = |word: &[u8]| name.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
     const ENDS: [&[u8]; 6] = [b"salt", b"tag", b"signature", b"nonce", b"fingerprint", b"thumbprint"];
-    const HOLDS: [&[u8]; 5] = [b"csrf", b"xsrf", b"authenticity", b"requesttoken", b"requestverification"];
+    // The nonce of a handshake (RFC 6455) is called a key.
+    const HOLDS: [&[u8]; 6] =
+        [b"csrf", b"xsrf", b"authenticity", b"requesttoken", b"requestverification", b"sec-websocket"];
     // `encryptedKey`, `sealed-key`, `wrapped_dek`: but not `encryption_key`.
     const LOCKED: [&[u8]; 3] = [b"encrypted", b"sealed", b"wrapped"];
     let locked =
@@ -1228,11 +1232,49 @@ fn is_fingerprint(window: &[u8], candidate: &Candidate) -> bool {
         && [&b"gpg"[..], b"pgp"].iter().any(|word| name.windows(3).any(|w| w.eq_ignore_ascii_case(word)))
 }
 
+/// Whether a line is a message of Digest Access Authentication (RFC 7616): names, nonces and hashes, which open
+/// nothing.
+fn is_digest_access(window: &[u8], candidate: &Candidate) -> bool {
+    let start = memchr::memrchr(b'\n', &window[..candidate.value.start]).map_or(0, |at| at + 1);
+    let end = memchr::memchr(b'\n', &window[candidate.value.end..]).map_or(window.len(), |at| candidate.value.end + at);
+    let line = &window[start..end];
+    let has = |word: &[u8]| line.windows(word.len()).any(|w| w.eq_ignore_ascii_case(word));
+    has(b"nonce=") && has(b"realm=")
+}
+
+/// Whether a value is the pin of a public key, as curl writes it: `sha256//` and a hash in base64.
+fn is_pin(value: &[u8]) -> bool {
+    value.len() > 8 && value[..8].eq_ignore_ascii_case(b"sha256//")
+}
+
 /// Whether the word before the name says that the key is public: `public key "…"`.
 fn says_public(window: &[u8], candidate: &Candidate) -> bool {
     let head = window[..candidate.name.start].trim_ascii_end();
     let public = head.len() > 6 && head[head.len() - 6..].eq_ignore_ascii_case(b"public");
     public && head.len() < candidate.name.start && window[candidate.name.clone()].eq_ignore_ascii_case(b"key")
+}
+/// A text without the digits at its end, if they count up: what makes it long enough.
+fn uncounted(text: &[u8]) -> &[u8] {
+    let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let (head, tail) = text.split_at(text.len() - digits);
+    let counts = tail.windows(2).all(|pair| pair[1] == pair[0] + 1 || pair == b"90");
+    if digits >= 4 && counts { head } else { text }
+}
+
+/// Whether a text is a JSON object whose credentials are all dummies: `{"username":"test","password":"1234"}`.
+fn is_dummy_object(text: &[u8]) -> bool {
+    /// A password of fewer characters is none.
+    const SHORTEST: usize = 6;
+    let Ok(serde_json::Value::Object(members)) = serde_json::from_slice(text) else { return false };
+    let is_dummy = |value: &str| {
+        value.len() < SHORTEST || placeholder(value.as_bytes()).is_some() || dummy_share(value.as_bytes()) > 0.5
+    };
+    let mut credentials = members.iter().filter_map(|(name, value)| {
+        let mut is_one = false;
+        split_words(name.as_bytes(), |word| is_one |= matches!(word, b"password" | b"secret" | b"token" | b"key"));
+        value.as_str().filter(|_| is_one)
+    });
+    credentials.next().is_some_and(|first| is_dummy(first) && credentials.all(is_dummy))
 }
 
 /// The printable text that a value is the base64 of.
@@ -1628,6 +1670,14 @@ pub(crate) mod tests {
             let text = format!("secret: {}", BASE64.encode(words));
             assert!(level(&text) < Some(Confidence::Medium), "{words}: {:?}", best(&text));
         }
+        let object = |password: &str| {
+            format!("auth: \"{}\"", BASE64.encode(format!("{{\"username\":\"ada\",\"password\":\"{password}\"}}")))
+        };
+        for text in [object("4321"), format!("secret.key={}", BASE64.encode("ItIsOurOwnSecretKey0123456789"))] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
+        let text = object(&random(ALNUM, 16, 5));
+        assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
         let drawn = random(ALNUM, 20, 4);
         let text = format!("secret: {}", BASE64.encode(format!("{drawn}\n")));
         assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
@@ -1679,6 +1729,20 @@ pub(crate) mod tests {
             assert!(level(&text) >= Some(Confidence::Medium), "{text}: {:?}", best(&text));
         }
         assert!(level(&format!("vault_secret_id = \"{uuid}\"")) >= Some(Confidence::Low));
+    }
+
+    #[test]
+    fn messages_of_protocols_open_nothing() {
+        let (hash, nonce) = (random(HEX, 32, 31), random(HEX, 24, 32));
+        let pin = format!("{}=", random(ALNUM, 43, 33));
+        for text in [
+            format!("Authorization: Digest username=\"ada\", realm=\"here\", nonce=\"{nonce}\", response=\"{hash}\""),
+            format!("auth realm=\"here\",nonce=\"{nonce}\",response={hash} rspauth={hash}"),
+            format!("Sec-WebSocket-Key: {}==", random(ALNUM, 22, 34)),
+            format!("--pinnedpubkey sha256//{pin}"),
+        ] {
+            assert!(level(&text) < Some(Confidence::Medium), "{text}: {:?}", best(&text));
+        }
     }
 
     #[test]
