@@ -147,9 +147,7 @@ fn each_part<C: Classify>(
         at = part.end;
         let span = unit_span(text, &part, done.units);
         let worth = survey(classes, text, &part, &span, &mut done.clean);
-        if worth.units {
-            done.units = units(classes, text, span, visit);
-        }
+        done.units = if worth.units { units(classes, text, span, visit) } else { span.end };
         if worth.clusters {
             done.clusters = clusters(classes, text, &part, done.clusters, visit);
         }
@@ -181,8 +179,11 @@ fn survey<C: Classify>(
 ) -> Worth {
     let edits = near_edits(classes, text, range, *clean);
     // Wide text depends on the two bytes beside it.
-    let start = units.start.min(edits.start.min(range.start.saturating_sub(2)).max(*clean));
-    let end = edits.end.max(units.end).max((range.end + 2).min(text.len()));
+    let mut start = edits.start.min(range.start.saturating_sub(2)).max(*clean);
+    let mut end = edits.end.max((range.end + 2).min(text.len()));
+    if !units.is_empty() {
+        (start, end) = (start.min(units.start), end.max(units.end));
+    }
     let mut worth = Worth { units: false, clusters: false, wide: false };
     let mut words = Words { at: start, members: 0, skip: units.start };
     let mut chunks = Chunks::new(text, start);
@@ -190,7 +191,9 @@ fn survey<C: Classify>(
         let at = chunks.at;
         let seen = chunks.next(|framed| classes.survey(framed));
         worth.wide |= seen.zeros != 0;
-        worth.units |= words.next(text, seen.digits).is_some() && at < units.end;
+        if !worth.units && at < units.end {
+            worth.units = words.next(text, seen.digits).is_some();
+        }
         let mut triggers = seen.triggers;
         while triggers != 0 && !worth.clusters {
             let place = at + triggers.trailing_zeros() as usize;
@@ -390,6 +393,10 @@ fn unit_span(text: &[u8], range: &Range<usize>, done: usize) -> Range<usize> {
     // Only white space and a few bytes more may stand between a unit and what it depends on.
     let between = |b: &u8| is_space(*b) || matches!(b, b'\\' | b'=');
     let last = range.end + text[range.end..].iter().take(INDENT + 2).take_while(|b| between(b)).count();
+    // However long a unit is, its end is looked for once.
+    if last < done {
+        return done..done;
+    }
     let stop = unit_end(text, last);
     if stop <= done {
         return done..done;
@@ -1162,7 +1169,11 @@ fn wide_text<C: Classify>(
     visit: &mut dyn FnMut(Run),
 ) -> usize {
     // A stretch depends on the byte before it and on the one behind it.
-    let stop = turns_end(text, (range.end + 1).min(text.len()));
+    let last = (range.end + 1).min(text.len());
+    if last < done {
+        return done;
+    }
+    let stop = turns_end(text, last);
     if stop <= done {
         return done;
     }
