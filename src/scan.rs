@@ -347,11 +347,8 @@ impl<'a> Collector<'a> {
             Certainty::Fixed(_) if score::is_fake(path, matched.value(text)) => Some(Confidence::Low),
             Certainty::Fixed(confidence) => Some(confidence),
             Certainty::Scored(log_odds) => {
-                let name = if matched.decoded.is_some() { 0..0 } else { matched.span.start..matched.secret.start };
-                let name = text.get(name).unwrap_or_default();
-                let total = score::adjusted(log_odds, path, matched.value(text), name);
-                let common = matched.decoded.is_none() && score::is_common(text, &matched.secret);
-                score::confidence(if common { total.min(score::MADE_UP) } else { total })
+                let place = matched.decoded.is_none().then_some((text, &matched.span, &matched.secret));
+                score::confidence(score::in_place(log_odds, path, matched.value(text), place))
             }
         }
     }

@@ -77,11 +77,9 @@ pub(crate) fn run(args: &Args) -> Done {
         let verdict = match trace.outcome.verdict {
             Ok(Certainty::Fixed(confidence)) => format!("found, confidence {}", confidence.name()),
             Ok(Certainty::Scored(odds)) => {
-                let name = trace.outcome.span.start..trace.outcome.secret.start;
-                let name = text.get(name).filter(|_| trace.decoded.is_none()).unwrap_or_default();
-                let total = score::adjusted(odds, seen.as_bstr(), secret.expose(), name);
-                let common = trace.decoded.is_none() && score::is_common(&text, &trace.outcome.secret);
-                let total = if common { total.min(score::MADE_UP) } else { total };
+                let place = (&text[..], &trace.outcome.span, &trace.outcome.secret);
+                let place = trace.decoded.is_none().then_some(place);
+                let total = score::in_place(odds, seen.as_bstr(), secret.expose(), place);
                 let name = score::confidence(total).map_or("none", |c| c.name());
                 format!("scored {odds:+.2}, with the path {total:+.2}: confidence {name}")
             }

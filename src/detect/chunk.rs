@@ -54,7 +54,7 @@ pub const fn is_trigger(before: u8, b: u8, next: u8) -> bool {
     let opens = (before == b'(') | (before == b',') | (before | 0x20 == b'{') | (before | 0x02 == b'>');
     let quoted = (before == b'"') | (before == b'\'') | (before == b'`');
     let closes = (before > b' ') & !opens & !quoted;
-    // White space (and controls), `&`, `+`, `.`, `\`, `|` (and `*`, `/`, ` `).
+    // White space (and controls), `&`, `+`, `.`, `\`, `|` (and `*`, `/`).
     let joins = (next <= b' ') | (next | 5 == b'/') | (next | 0x20 == b'|') | (next == b'&');
     let percent = (b == b'%') & (next & 0xf8 == b'0');
     // `U`, `u`, `x` (and `X`), line ends.
@@ -326,7 +326,7 @@ mod wide {
 mod tests {
     use super::*;
 
-    /// Every byte between every two of those that matter, in each half of a chunk.
+    /// Every two bytes side by side, in both halves of a chunk.
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn both_ways_classify_alike() {

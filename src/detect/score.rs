@@ -15,7 +15,8 @@ use super::web_token::{self, Worth};
 use super::weights;
 use super::words::{Reading, reading};
 use crate::rule::Confidence;
-pub use path::{MADE_UP, adjusted, is_dummy, is_fake, is_word_of_script, path_adjustment};
+use path::{MADE_UP, adjusted};
+pub use path::{is_dummy, is_fake, is_word_of_script, path_adjustment};
 pub(super) use strength::is_made_of_words;
 use vocabulary::{DUMMY, Says, is_credential, says};
 
@@ -872,9 +873,19 @@ fn names_same_user(window: &[u8], candidate: &Candidate) -> bool {
         || named(&window[*end..window.len().min(end + NEAR)])
 }
 
-/// Whether what stands around a value, further than its window reaches, says that it opens nothing: the user or the
-/// database has the same name, or it is the key of a page's search.
-pub fn is_common(text: &[u8], secret: &Range<usize>) -> bool {
+/// A candidate's log-odds where it stands: adjusted for the path of its file, and for what stands further around it
+/// than its window reaches. `place` is the content, and where the candidate and its secret stand in it; nothing of
+/// what was decoded.
+pub fn in_place(log_odds: f32, path: &[u8], value: &[u8], place: Option<(&[u8], &Range<usize>, &Range<usize>)>) -> f32 {
+    let Some((text, span, secret)) = place else { return adjusted(log_odds, path, value, b"") };
+    let name = text.get(span.start..secret.start).unwrap_or_default();
+    let adjusted = adjusted(log_odds, path, value, name);
+    if is_common(text, secret) { adjusted.min(MADE_UP) } else { adjusted }
+}
+
+/// Whether what stands around a value says that it opens nothing: the user or the database has the same name, or it
+/// is the key of a page's search.
+fn is_common(text: &[u8], secret: &Range<usize>) -> bool {
     /// How many lines to either side.
     const LINES: usize = 4;
     /// … and how far in bytes.
