@@ -32,6 +32,10 @@ pub trait Visitor: Sync {
     type State: Send + Sync;
     /// A content, with the state of its base and the ranges copied from it, where it has one.
     fn visit(&self, entry: u32, content: &[u8], base: Option<(&Self::State, &[Copied])>) -> Self::State;
+    /// The same for a content that nothing is made from, as most are: nothing has to be learnt of it.
+    fn visit_last(&self, entry: u32, content: &[u8], base: Option<(&Self::State, &[Copied])>) {
+        self.visit(entry, content, base);
+    }
     /// A content that nothing is made from and that is too large to be held, as it is inflated.
     ///
     /// # Errors
@@ -53,6 +57,8 @@ pub struct Forest {
     /// Where each entry's children start in `children`.
     starts: Vec<u32>,
     children: Vec<u32>,
+    /// Every entry that a root leads to, bases before what is made from them.
+    order: Vec<u32>,
 }
 
 impl Forest {
@@ -89,20 +95,33 @@ impl Forest {
             children[next[*parent as usize] as usize] = entry as u32;
             next[*parent as usize] += 1;
         }
-        let mut forest = Forest { kinds, roots, parents, starts, children };
+        let mut forest = Forest { kinds, roots, parents, starts, children, order: Vec::new() };
+        forest.order = forest.in_order();
         forest.spread_kinds();
         forest
     }
 
+    /// Every entry that a root leads to, bases before what is made from them.
+    fn in_order(&self) -> Vec<u32> {
+        // As git writes packs, that is the order of entries, unless they name their bases by id.
+        let is_behind = |(entry, parent): (usize, &u32)| *parent == NONE || (*parent as usize) < entry;
+        if self.parents.iter().enumerate().all(is_behind) {
+            return (0..self.parents.len() as u32).collect();
+        }
+        let mut order = self.roots.clone();
+        let mut at = 0;
+        while at < order.len() {
+            order.extend_from_slice(self.children(order[at]));
+            at += 1;
+        }
+        order
+    }
+
     /// Deltas are of the kind of their root.
     fn spread_kinds(&mut self) {
-        let mut todo = self.roots.clone();
-        while let Some(entry) = todo.pop() {
-            let range = self.starts[entry as usize] as usize..self.starts[entry as usize + 1] as usize;
-            for at in range {
-                let child = self.children[at];
-                self.kinds[child as usize] = self.kinds[entry as usize];
-                todo.push(child);
+        for &entry in &self.order {
+            if let Some(parent) = Some(self.parents[entry as usize]).filter(|parent| *parent != NONE) {
+                self.kinds[entry as usize] = self.kinds[parent as usize];
             }
         }
     }
@@ -133,16 +152,7 @@ impl Forest {
             .with_min_len(4096)
             .map(|e| u32::from(self.kind(e) == Some(kind) && wanted(e)))
             .collect();
-        // Children are settled before their parents by walking every path from its leaf: a parent in a
-        // pack may stand before or after its child, so the order of entries does not do.
-        let mut order: Vec<u32> = Vec::with_capacity(weights.len());
-        order.extend(self.roots.iter().filter(|r| self.kind(**r) == Some(kind)));
-        let mut at = 0;
-        while at < order.len() {
-            order.extend_from_slice(self.children(order[at]));
-            at += 1;
-        }
-        for entry in order.into_iter().rev() {
+        for &entry in self.order.iter().rev() {
             let parent = self.parents[entry as usize];
             if parent != NONE {
                 weights[parent as usize] += weights[entry as usize];
@@ -278,9 +288,15 @@ impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
                 }
                 continue;
             }
-            let made = self.visit(task);
-            let mut live = made.map(Arc::new);
             let children = self.forest.children(entry);
+            if let Some(next) = children.last().copied().or_else(|| todo.last().map(|task| task.entry)) {
+                self.pack.expect(next);
+            }
+            if !self.is_base(entry) {
+                self.visit_last(task);
+                continue;
+            }
+            let mut live = self.visit(task).map(Arc::new);
             let last = children.len().wrapping_sub(1);
             for (at, &child) in children.iter().enumerate() {
                 let weight = self.weights[child as usize];
@@ -305,17 +321,44 @@ impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
         }
     }
 
+    /// Whether something wanted is made from an entry.
+    fn is_base(&self, entry: u32) -> bool {
+        self.forest.children(entry).iter().any(|child| self.weights[*child as usize] > 0)
+    }
+
     /// Whether a content is better looked at piece by piece.
     fn is_large(&self, task: &Task<'_, V::State>) -> bool {
-        let is_alone = || self.forest.children(task.entry).iter().all(|child| self.weights[*child as usize] == 0);
         matches!(task.base, From::Root)
             && self.pack.whole_size(task.entry).is_some_and(|size| size > pieces::LARGE)
             && self.forest.kind(task.entry) == Some(Kind::Blob)
-            && is_alone()
+            && !self.is_base(task.entry)
     }
 
     /// Makes an entry's content, and visits it if it is wanted. `None` where it cannot be read.
     fn visit<'s>(&'s self, task: Task<'s, V::State>) -> Option<Live<'s, V::State>> {
+        let entry = task.entry;
+        let (content, state) = self.with_content(task, |content, base| {
+            (self.wanted)(entry).then(|| self.visitor.visit(entry, content, base))
+        })?;
+        self.live.fetch_add(content.len(), Ordering::Relaxed);
+        Some(Live { content, state, total: &self.live })
+    }
+
+    /// The same where nothing is made from it.
+    fn visit_last(&self, task: Task<'_, V::State>) {
+        let entry = task.entry;
+        let seen = self.with_content(task, |content, base| self.visitor.visit_last(entry, content, base));
+        if let Some((content, ())) = seen {
+            recycle(content);
+        }
+    }
+
+    /// Makes an entry's content and shows it. `None` where it cannot be read.
+    fn with_content<T>(
+        &self,
+        task: Task<'_, V::State>,
+        show: impl FnOnce(&[u8], Option<(&V::State, &[Copied])>) -> T,
+    ) -> Option<(Vec<u8>, T)> {
         let mut scratch = SCRATCH.take();
         let mut content = scratch.spare.pop().unwrap_or_default();
         let made = self.make(&task, &mut scratch, &mut content);
@@ -334,11 +377,9 @@ impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
                 }
             }
         }
-        let state = (self.wanted)(task.entry).then(|| self.visitor.visit(task.entry, &content, base));
+        let shown = show(&content, base);
         SCRATCH.set(scratch);
-        drop(task);
-        self.live.fetch_add(content.len(), Ordering::Relaxed);
-        Some(Live { content, state, total: &self.live })
+        Some((content, shown))
     }
 
     fn make(&self, task: &Task<'_, V::State>, scratch: &mut Scratch, content: &mut Vec<u8>) -> Result<(), String> {

@@ -24,6 +24,11 @@ pub const NONE: u32 = u32::MAX;
 const LARGEST: u64 = 2 << 30;
 /// How many ids of an index are searched together.
 const IDS_A_HEAD: usize = 2;
+/// How many bytes libdeflate wants to have left of its input, and room for in its output, to decode without looking for
+/// the ends at every symbol (`FASTLOOP_MAX_BYTES_READ` and `_WRITTEN` of its decompress_template.h).
+const SPARE_INPUT: usize = 64;
+/// See [`SPARE_INPUT`].
+const SPARE_OUTPUT: usize = 320;
 /// No byte of deflated data can stand for more than this many (deflate's limit is 1,032).
 pub const RATIO: u64 = 1032;
 
@@ -250,13 +255,23 @@ impl Pack {
     pub fn base(&self, entry: u32) -> Base {
         let base = self.header(entry).and_then(|header| match header.link {
             Link::Whole(kind) => Some(Base::Whole(kind)),
-            Link::Offset(offset) => self.offsets.binary_search(&offset).ok().map(|number| Base::Entry(number as u32)),
+            Link::Offset(offset) => self.entry_before(entry, offset).map(Base::Entry),
             Link::Id(at) => match self.find(&self.data[at..at + self.index.width]) {
                 Some(number) => (number != entry).then_some(Base::Entry(number)),
                 None => Some(Base::Foreign),
             },
         });
         base.unwrap_or(Base::Corrupt)
+    }
+
+    /// The entry at an offset, which lies before another one and mostly not far.
+    fn entry_before(&self, entry: u32, offset: u64) -> Option<u32> {
+        let (mut low, mut high, mut step) = (entry as usize, entry as usize, 1);
+        while low > 0 && self.offsets[low] > offset {
+            (low, high) = (low.saturating_sub(step), low);
+            step *= 2;
+        }
+        self.offsets[low..high].binary_search(&offset).ok().map(|at| (low + at) as u32)
     }
 
     /// The id of the object that a [`Base::Foreign`] entry is made from.
@@ -311,6 +326,19 @@ impl Pack {
         Some(Exactly { left: header.size, content: flate2::bufread::ZlibDecoder::new(deflated) })
     }
 
+    /// Has the first bytes of an entry brought to the processor while it still does something else.
+    pub fn expect(&self, entry: u32) {
+        let start = self.offsets[entry as usize] as usize;
+        #[cfg(target_arch = "x86_64")]
+        for line in self.data.get(start..).unwrap_or_default().iter().step_by(64).take(4) {
+            #[allow(unsafe_code)]
+            // SAFETY: a hint about an address that is valid.
+            unsafe {
+                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(std::ptr::from_ref(line).cast());
+            }
+        }
+    }
+
     /// Where the bytes of an entry end.
     fn entry_end(&self, entry: u32) -> usize {
         self.offsets.get(entry as usize + 1).copied().unwrap_or(self.end).min(self.end) as usize
@@ -330,9 +358,13 @@ impl Pack {
             return Err("its stated size makes no sense".into());
         }
         let size = header.size as usize;
-        out.clear();
-        out.resize(size, 0);
-        match inflater.zlib_decompress(deflated, out) {
+        // With room behind both ends, all of a short stream goes through the quick loop of the decoder.
+        let deflated = &self.data[header.data..(header.data + deflated.len() + SPARE_INPUT).min(self.data.len())];
+        make_room(out, size + SPARE_OUTPUT);
+        out.resize(size + SPARE_OUTPUT, 0);
+        let inflated = inflater.zlib_decompress(deflated, out);
+        out.truncate(size);
+        match inflated {
             Ok(n) if n == size => Ok(()),
             Ok(_) => Err("it inflates to another size than stated".into()),
             Err(e) => Err(format!("it does not inflate: {e}")),
@@ -402,7 +434,6 @@ fn map(path: &Path) -> io::Result<Mmap> {
 /// # Errors
 /// Why the delta makes no sense.
 pub fn apply(delta: &[u8], base: &[u8], out: &mut Vec<u8>, copied: &mut Vec<Copied>) -> Result<(), &'static str> {
-    out.clear();
     copied.clear();
     let mut at = 0;
     let base_size = varint(delta, &mut at).ok_or("its delta is cut off")?;
@@ -414,7 +445,7 @@ pub fn apply(delta: &[u8], base: &[u8], out: &mut Vec<u8>, copied: &mut Vec<Copi
         return Err("its stated size makes no sense");
     }
     let size = size as usize;
-    out.reserve_exact(size);
+    make_room(out, size);
     while at < delta.len() {
         let op = delta[at];
         at += 1;
@@ -458,6 +489,14 @@ pub fn apply(delta: &[u8], base: &[u8], out: &mut Vec<u8>, copied: &mut Vec<Copi
         }
     }
     if out.len() == size { Ok(()) } else { Err("its delta makes less than stated") }
+}
+
+/// Empties a buffer, and makes it large enough without keeping what was in it.
+fn make_room(buffer: &mut Vec<u8>, size: usize) {
+    buffer.clear();
+    if buffer.capacity() < size {
+        *buffer = Vec::with_capacity(size);
+    }
 }
 
 fn varint(delta: &[u8], at: &mut usize) -> Option<u64> {
