@@ -33,7 +33,7 @@ impl Oid {
         }
         let (mut bytes, mut all) = ([0; 32], 0);
         for (byte, pair) in bytes.iter_mut().zip(hex.as_chunks::<2>().0) {
-            let [high, low] = pair.map(|c| DIGITS[usize::from(c)]);
+            let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
             all |= high | low;
             *byte = high << 4 | low;
         }

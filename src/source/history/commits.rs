@@ -90,6 +90,7 @@ impl Commits {
                 break;
             }
         }
+        commits.ready = HashMap::new();
         commits
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    hash::BuildHasher,
     io::{self, Read},
 };
 
@@ -14,6 +15,10 @@ use super::{
     objects::Objects,
 };
 use crate::{content::Copied, source::oid::Oid};
+
+/// How many texts each thread remembers. Rebased commits say again what others said: in a history with pull requests
+/// half of the messages.
+const RECENT: usize = 1 << 14;
 
 /// A text of a commit that holds secrets.
 #[derive(Debug)]
@@ -37,8 +42,12 @@ pub struct Messages(Lanes<Heard>);
 struct Heard {
     commits: Vec<(Oid, Commit)>,
     said: Vec<Said>,
+    /// Texts that were clean, by the hash that is theirs.
+    recent: Vec<u64>,
+    /// Makes hashes unforeseeable.
+    seed: foldhash::quality::RandomState,
     /// What people wrote as their names and addresses.
-    people: HashMap<Vec<u8>, Verdict>,
+    people: HashMap<Vec<u8>, Verdict, foldhash::fast::RandomState>,
 }
 
 /// What was seen in a text.
@@ -55,6 +64,22 @@ impl Verdict {
         let seen = inspector.whole(text);
         let secrets = inspector.secrets(text, &seen).into_iter().map(|s| (s, false)).collect();
         Verdict { secrets, is_clean: inspector.is_clean(&seen) }
+    }
+}
+
+impl Heard {
+    /// What is seen in a text that may have been there lately.
+    fn verdict<I: Inspector>(&mut self, inspector: &I, text: &[u8]) -> Verdict {
+        let hash = self.seed.hash_one(text);
+        if self.recent.get(hash as usize % RECENT) == Some(&hash) {
+            return Verdict { secrets: BTreeMap::new(), is_clean: true };
+        }
+        let verdict = Verdict::on(inspector, text);
+        if verdict.is_clean {
+            self.recent.resize(RECENT, 0);
+            self.recent[hash as usize % RECENT] = hash;
+        }
+        verdict
     }
 }
 
@@ -81,12 +106,12 @@ impl Messages {
     pub fn hear<I: Inspector>(&self, inspector: &I, commit: Oid, content: &[u8]) -> bool {
         let mut heard = self.0.lock();
         let message = object::message(content);
-        let Verdict { secrets, mut is_clean } = Verdict::on(inspector, message);
+        let Verdict { secrets, mut is_clean } = heard.verdict(inspector, message);
         if !secrets.is_empty() {
             heard.said.push(Said { commit, what: "message", text: message.to_vec(), secrets });
         }
         for header in object::extra_headers(content) {
-            let verdict = Verdict::on(inspector, header);
+            let verdict = heard.verdict(inspector, header);
             is_clean &= verdict.is_clean;
             if !verdict.secrets.is_empty() {
                 heard.said.push(Said { commit, what: "header", text: header.to_vec(), secrets: verdict.secrets });

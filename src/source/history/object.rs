@@ -54,14 +54,26 @@ pub struct Commit {
     pub seconds: i64,
 }
 
-/// The headers of a commit or tag and where its message starts.
-fn headers(object: &[u8]) -> (impl Iterator<Item = (&[u8], &[u8])>, &[u8]) {
-    let (head, message) = split(object);
-    let lines = head.split(|b| *b == b'\n').filter_map(|line| {
+/// The headers of a commit or tag: keys and values.
+fn headers(object: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    lines(object).take_while(|line| !line.is_empty()).filter_map(|line| {
         let space = line.find_byte(b' ')?;
         Some((&line[..space], &line[space + 1..]))
-    });
-    (lines, message)
+    })
+}
+
+/// The lines of a text, found as they are asked for.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        Some(line)
+    })
 }
 
 /// What stands before and behind the first empty line.
@@ -76,12 +88,12 @@ fn split(object: &[u8]) -> (&[u8], &[u8]) {
 /// Reads a commit.
 pub fn commit(object: &[u8]) -> Option<Commit> {
     let (mut tree, mut parents, mut seconds) = (None, Vec::new(), 0);
-    for (key, value) in headers(object).0 {
+    for (key, value) in headers(object) {
         match key {
             b"tree" if tree.is_none() => tree = Some(Oid::from_hex(value)?),
             b"parent" => parents.push(Oid::from_hex(value)?),
             b"committer" => {
-                seconds = signature(value).seconds;
+                seconds = number(time(value).next());
                 break;
             }
             _ => {}
@@ -93,7 +105,7 @@ pub fn commit(object: &[u8]) -> Option<Commit> {
 /// The object that a tag names, and the kind that it says it has.
 pub fn tag_target(object: &[u8]) -> Option<(Oid, Kind)> {
     let (mut target, mut kind) = (None, None);
-    for (key, value) in headers(object).0 {
+    for (key, value) in headers(object) {
         match key {
             b"object" => target = Oid::from_hex(value),
             b"type" => kind = Kind::named(value),
@@ -105,13 +117,12 @@ pub fn tag_target(object: &[u8]) -> Option<(Oid, Kind)> {
 
 /// The message of a commit or tag.
 pub fn message(object: &[u8]) -> &[u8] {
-    headers(object).1
+    split(object).1
 }
 
 /// `author`, `committer` and `tagger` lines without their dates.
 pub fn people(object: &[u8]) -> impl Iterator<Item = &[u8]> {
     headers(object)
-        .0
         .filter(|(key, _)| matches!(*key, b"author" | b"committer" | b"tagger"))
         .map(|(_, value)| value.rfind_byte(b'>').map_or(value, |end| &value[..=end]))
 }
@@ -142,7 +153,7 @@ pub fn extra_headers(object: &[u8]) -> impl Iterator<Item = &[u8]> {
             let end = memchr::memchr_iter(b'\n', rest).find(|at| rest.get(at + 1) != Some(&b' ')).unwrap_or(rest.len());
             let header = &rest[..end];
             rest = rest.get(end + 1..).unwrap_or_default();
-            let key = header.split(|b| *b == b' ').next().unwrap_or_default();
+            let key = &header[..header.find_byte(b' ').unwrap_or(header.len())];
             if !USUAL.contains(&key) {
                 return Some(header);
             }
@@ -153,7 +164,7 @@ pub fn extra_headers(object: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The author of a commit, or the tagger of a tag.
 pub fn author(object: &[u8]) -> Signature {
-    let found = headers(object).0.find(|(key, _)| matches!(*key, b"author" | b"tagger"));
+    let found = headers(object).find(|(key, _)| matches!(*key, b"author" | b"tagger"));
     found.map_or_else(Signature::default, |(_, value)| signature(value))
 }
 
@@ -161,11 +172,21 @@ fn signature(value: &[u8]) -> Signature {
     let open = value.rfind_byte(b'<').unwrap_or(value.len());
     let close = value.rfind_byte(b'>').unwrap_or(value.len());
     let email = value.get(open + 1..close).unwrap_or_default();
-    let rest = value.get(close + 1..).unwrap_or_default().to_str_lossy();
-    let mut parts = rest.split_whitespace();
-    let seconds = parts.next().and_then(|s| s.parse().ok()).unwrap_or(0);
-    let zone: i32 = parts.next().and_then(|z| z.parse().ok()).unwrap_or(0);
+    let mut time = time(value);
+    let seconds = number(time.next());
+    let zone = number(time.next()) as i32;
     Signature { name: value[..open].trim().into(), email: email.into(), seconds, offset: zone / 100 * 60 + zone % 100 }
+}
+
+/// What stands behind the address of a signature: seconds and zone.
+fn time(signature: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let start = signature.rfind_byte(b'>').map_or(signature.len(), |at| at + 1);
+    signature[start..].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+/// A number in decimal; 0 where there is none.
+fn number(word: Option<&[u8]>) -> i64 {
+    word.and_then(|word| word.to_str().ok()?.parse().ok()).unwrap_or(0)
 }
 
 /// One entry of a tree.
