@@ -3,11 +3,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    hash::BuildHasher,
     io::{self, Read},
     ops::Range,
-    sync::{Mutex, OnceLock},
+    sync::Mutex,
 };
+
+use foldhash::quality::RandomState;
 
 use super::{
     delta::Visitor,
@@ -17,6 +19,9 @@ use super::{
     pack::NONE,
 };
 use crate::{content::Copied, source::oid::Oid};
+
+/// How many entries each thread remembers: so many that they stay in the processor's second cache.
+const RECENT: usize = 1 << 15;
 
 /// A set of numbers.
 #[derive(Debug)]
@@ -55,12 +60,38 @@ struct Kept {
     leaves: Vec<(u32, u32, Leaf)>,
 }
 
+/// An entry that was not read lately.
+struct Fresh<'a> {
+    /// Where it starts.
+    at: u32,
+    /// The hash of all of it.
+    hash: u64,
+    entry: Entry<'a>,
+}
+
 /// What is learnt of a tree for those made from it.
 #[derive(Debug)]
 pub struct State {
     /// Where its entries start, and where the last one ends.
     starts: Vec<u32>,
     kept: Kept,
+}
+
+/// Where the entries of a tree start, if anybody wants to know.
+struct Starts(Option<Vec<u32>>);
+
+impl Starts {
+    fn note(&mut self, places: impl Iterator<Item = u32>) {
+        if let Some(starts) = &mut self.0 {
+            starts.extend(places);
+        }
+    }
+
+    fn reserve(&mut self, more: usize) {
+        if let Some(starts) = &mut self.0 {
+            starts.reserve(more);
+        }
+    }
 }
 
 /// Part of the graph, filled by one thread at a time.
@@ -92,41 +123,8 @@ pub struct Shared {
     missing: Mutex<Vec<(u32, Oid)>>,
     /// (tree, why it cannot be read)
     failed: Mutex<Vec<(u32, String)>>,
-    /// Makes the hashes of names unforeseeable.
+    /// Makes hashes unforeseeable; the same for all threads.
     seed: RandomState,
-    key: OnceLock<u64>,
-}
-
-impl Shared {
-    /// A quick hash of a name under a random key.
-    fn hash(&self, name: &[u8]) -> u64 {
-        const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
-        let key = *self.key.get_or_init(|| self.seed.hash_one(0u8));
-        let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(SPREAD | 1).rotate_left(29) ^ key;
-        let (words, rest) = name.as_chunks::<8>();
-        let hash = words.iter().fold(key ^ name.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        mix(mix(hash, u64::from_le_bytes(last)), key)
-    }
-}
-
-/// For numbers that are hashes already.
-#[derive(Debug, Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.0 = self.0 << 8 | u64::from(*b));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
 }
 
 /// Names by number.
@@ -152,10 +150,43 @@ impl Names {
 #[derive(Debug, Default)]
 struct Local {
     /// Hashes of names without secrets.
-    clean: HashSet<u64, BuildHasherDefault<Hashed>>,
+    clean: HashSet<u64, RandomState>,
+    recent: Recent,
     arena: Arena,
     /// The numbers of a tree's entries, while it is read.
     numbers: Vec<u32>,
+}
+
+/// What entries led to that were read lately: most come back in the trees of many commits.
+#[derive(Debug)]
+struct Recent(Box<[Recalled]>);
+
+/// An entry that was read.
+#[derive(Debug, Clone, Copy)]
+struct Recalled {
+    /// The hash of the whole entry.
+    hash: u64,
+    /// The number of its name.
+    name: u32,
+    /// The number of the subtree, or [`NONE`] where the entry leads to nothing.
+    subtree: u32,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Recent(vec![Recalled { hash: 0, name: NONE, subtree: NONE }; RECENT].into())
+    }
+}
+
+impl Recent {
+    /// What the entry of this hash led to.
+    fn find(&self, hash: u64) -> Option<Recalled> {
+        Some(self.0[hash as usize % RECENT]).filter(|recalled| recalled.hash == hash)
+    }
+
+    fn keep(&mut self, recalled: Recalled) {
+        self.0[recalled.hash as usize % RECENT] = recalled;
+    }
 }
 
 impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
@@ -171,33 +202,41 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
         Trees { objects, first, wanted, name_has_secret, shared, is_stopped }
     }
 
-    /// Keeps what leads to something wanted of entries that no other tree had.
-    fn add(&self, local: &mut Local, tree: u32, fresh: &[(u32, Entry<'_>)], kept: &mut Kept) {
-        let ids = fresh.iter().map(|(_, entry)| entry.id);
-        self.objects.find_all(ids, &mut local.numbers);
-        for ((at, entry), number) in fresh.iter().zip(&local.numbers) {
+    /// Keeps what leads to something wanted of entries that the tree's base did not have.
+    fn add(&self, local: &mut Local, tree: u32, fresh: &[Fresh<'_>], kept: &mut Kept) {
+        self.objects.find_all(fresh.iter().map(|fresh| fresh.entry.id), &mut local.numbers);
+        for (Fresh { at, hash, entry }, number) in fresh.iter().zip(&local.numbers) {
             let (at, number) = (*at, *number);
             if entry.is_submodule {
                 kept.leaves.push((at, self.name(entry.name), Leaf::Submodule));
                 continue;
             }
+            let is_clean = self.is_clean(&mut local.clean, entry.name);
+            if !is_clean {
+                kept.leaves.push((at, self.name(entry.name), Leaf::Name));
+            }
+            let mut recalled = Recalled { hash: *hash, name: NONE, subtree: NONE };
             if number == NONE {
                 let id = Oid::from_bytes(entry.id).expect("an entry has an id of the right width");
                 lock(&self.shared.missing).push((tree, id));
+                continue;
             } else if entry.is_tree {
-                kept.subtrees.push((at, self.name(entry.name), number));
+                (recalled.name, recalled.subtree) = (self.name(entry.name), number);
+                kept.subtrees.push((at, recalled.name, number));
             } else if self.wanted.contains(number) {
                 kept.leaves.push((at, self.name(entry.name), Leaf::Blob(number)));
+                continue;
             }
-            let hash = self.shared.hash(entry.name);
-            if !local.clean.contains(&hash) {
-                if (self.name_has_secret)(entry.name) {
-                    kept.leaves.push((at, self.name(entry.name), Leaf::Name));
-                } else {
-                    local.clean.insert(hash);
-                }
+            if is_clean {
+                local.recent.keep(recalled);
             }
         }
+    }
+
+    /// Whether a name holds no secret.
+    fn is_clean(&self, clean: &mut HashSet<u64, RandomState>, name: &[u8]) -> bool {
+        let hash = self.shared.seed.hash_one(name);
+        clean.contains(&hash) || !(self.name_has_secret)(name) && clean.insert(hash)
     }
 
     fn name(&self, name: &[u8]) -> u32 {
@@ -205,17 +244,30 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
     }
 
     /// Reads a tree: the entries in ranges copied from `base` are taken over, the others are read.
-    fn read(&self, tree: u32, content: &[u8], base: Option<(&State, &[Copied])>) -> Result<State, String> {
+    /// Where its entries start is noted for those made from it.
+    fn read(
+        &self,
+        tree: u32,
+        content: &[u8],
+        base: Option<(&State, &[Copied])>,
+        starts: &mut Starts,
+    ) -> Result<Kept, String> {
         let mut local = self.shared.lanes.lock();
         let local = &mut *local;
         let width = self.objects.width;
-        let (mut starts, mut kept, mut fresh) = (Vec::new(), Kept::default(), Vec::new());
+        let (mut kept, mut fresh) = (Kept::default(), Vec::new());
         let mut at = 0;
-        let mut parse_to = |starts: &mut Vec<u32>, at: &mut usize, end: usize| {
+        let (recent, mut recalled) = (&local.recent, Vec::new());
+        let mut parse_to = |starts: &mut Starts, at: &mut usize, end: usize| {
             while *at < end {
                 let entry = object::entry(content, *at, width).ok_or("it is no tree that git would write")?;
-                starts.push(*at as u32);
-                fresh.push((*at as u32, entry));
+                starts.note(std::iter::once(*at as u32));
+                let hash = self.shared.seed.hash_one(&content[*at..entry.end]);
+                match recent.find(hash) {
+                    Some(Recalled { subtree: NONE, .. }) => {}
+                    Some(Recalled { name, subtree, .. }) => recalled.push((*at as u32, name, subtree)),
+                    None => fresh.push(Fresh { at: *at as u32, hash, entry }),
+                }
                 *at = entry.end;
             }
             Ok::<(), String>(())
@@ -233,7 +285,7 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
                 if first >= last {
                     continue;
                 }
-                parse_to(&mut starts, &mut at, shift(base.starts[first]))?;
+                parse_to(starts, &mut at, shift(base.starts[first]))?;
                 // Reading may have run beyond the first entry; take over from where both meet.
                 while first < last && shift(base.starts[first]) < at {
                     first += 1;
@@ -242,7 +294,7 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
                     continue;
                 }
                 let (from, to) = (base.starts[first], base.starts[last]);
-                starts.extend(base.starts[first..last].iter().map(|s| shift(*s) as u32));
+                starts.note(base.starts[first..last].iter().map(|s| shift(*s) as u32));
                 let inside =
                     |list: &[(u32, u32, u32)]| list.partition_point(|e| e.0 < from)..list.partition_point(|e| e.0 < to);
                 let subtrees = &base.kept.subtrees[inside(&base.kept.subtrees)];
@@ -252,8 +304,9 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
                 at = shift(to);
             }
         }
-        parse_to(&mut starts, &mut at, content.len())?;
-        starts.push(content.len() as u32);
+        parse_to(starts, &mut at, content.len())?;
+        starts.note(std::iter::once(content.len() as u32));
+        kept.subtrees.append(&mut recalled);
         self.add(local, tree, &fresh, &mut kept);
         kept.subtrees.sort_unstable();
         kept.leaves.sort_by_key(|leaf| leaf.0);
@@ -261,7 +314,7 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
         arena.trees.push((tree, kept.subtrees.len() as u32, kept.leaves.len() as u32));
         arena.subtrees.extend(kept.subtrees.iter().map(|(_, name, subtree)| (*name, *subtree)));
         arena.leaves.extend(kept.leaves.iter().map(|(_, name, leaf)| (*name, *leaf)));
-        Ok(State { starts, kept })
+        Ok(kept)
     }
 }
 
@@ -269,13 +322,15 @@ impl<N: Fn(&[u8]) -> bool + Sync> Visitor for Trees<'_, N> {
     type State = Option<State>;
 
     fn visit(&self, entry: u32, content: &[u8], base: Option<(&Option<State>, &[Copied])>) -> Option<State> {
-        let base = base.and_then(|(state, copied)| state.as_ref().map(|s| (s, copied)));
-        match self.read(self.first + entry, content, base) {
-            Ok(state) => Some(state),
-            Err(why) => {
-                self.failed(entry, why);
-                None
-            }
+        let mut starts = Starts(Some(Vec::new()));
+        let kept = self.read(self.first + entry, content, known(base), &mut starts);
+        let state = |kept| State { starts: starts.0.unwrap_or_default(), kept };
+        kept.map(state).map_err(|why| self.failed(entry, why)).ok()
+    }
+
+    fn visit_last(&self, entry: u32, content: &[u8], base: Option<(&Option<State>, &[Copied])>) {
+        if let Err(why) = self.read(self.first + entry, content, known(base), &mut Starts(None)) {
+            self.failed(entry, why);
         }
     }
 
@@ -290,6 +345,11 @@ impl<N: Fn(&[u8]) -> bool + Sync> Visitor for Trees<'_, N> {
     fn is_stopped(&self) -> bool {
         (self.is_stopped)()
     }
+}
+
+/// A base that could be read.
+fn known<'a>(base: Option<(&'a Option<State>, &'a [Copied])>) -> Option<(&'a State, &'a [Copied])> {
+    base.and_then(|(state, copied)| Some((state.as_ref()?, copied)))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
