@@ -7,7 +7,7 @@
 pub mod cache;
 mod commits;
 mod delta;
-mod lanes;
+pub mod lanes;
 mod messages;
 mod object;
 mod objects;
@@ -64,6 +64,10 @@ pub trait Inspector: Sync {
     fn whole(&self, content: &[u8]) -> Self::Seen;
     /// Looks at what is new in a content made from another one.
     fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen;
+    /// The same for a content that nothing is made from.
+    fn derived_last(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
+        self.derived(content, base, copied)
+    }
     /// Numbers for the secrets that were seen: equal for equal secrets of one rule; sorted, distinct.
     fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64>;
     /// Whether there is nothing at all in a content: no match of any confidence, nothing left out.
@@ -271,20 +275,17 @@ impl History {
             None => Known::nothing(),
         };
         outcome.known = known.count();
-        let tips = self.peel(&self.include, &mut outcome.gaps);
-        let exclude = self.peel(&self.exclude, &mut outcome.gaps);
         let messages = Messages::default();
         let whole = self.is_whole();
         // A short range is read commit by commit; a whole history through the packs.
-        let forests = if whole {
-            let forests = outcome.stage("headers", |_| self.forests());
+        let forests = || if whole { self.forests() } else { Vec::new() };
+        let ((tips, exclude), forests) =
+            outcome.stage("headers", |outcome| rayon::join(|| self.peel_all(&mut outcome.gaps), forests));
+        if whole {
             outcome.stage("messages", |_| {
                 messages.read(&self.objects, &forests, inspector, self.options.messages, &known)
             });
-            forests
-        } else {
-            Vec::new()
-        };
+        }
         let read_commits = || {
             let ready = messages.take_commits();
             let is_stopped = || inspector.is_stopped();
@@ -335,6 +336,7 @@ impl History {
             } else {
                 outcome.stage("places", |outcome| self.place_blobs(inspector, &found, &graph, &scope, &tips, outcome));
             }
+            release((forests, found, graph));
         } else {
             range::inspect(self, inspector, &scope, &mut outcome);
         }
@@ -350,6 +352,7 @@ impl History {
                 b.object,
             ))
         });
+        release(scope);
         outcome.gaps = summarised(std::mem::take(&mut outcome.gaps));
         outcome
     }
@@ -366,10 +369,10 @@ impl History {
     ) {
         let mut reduced = Reduced::new(graph);
         let number = |tree: &Oid| self.objects.find(tree.as_bytes());
-        let mut trees = Vec::new();
-        self.objects.find_all(scope.commits.nodes.iter().map(|node| node.tree.as_bytes()), &mut trees);
-        trees.iter_mut().for_each(|tree| *tree = if *tree == NONE { EMPTY } else { reduced.reduce(*tree) });
-        self.tree_gaps(scope, tips, graph, outcome);
+        let reduce = |tree: &u32| if *tree == NONE { EMPTY } else { reduced.reduce(*tree) };
+        let reduce_all = || scope.trees.iter().map(reduce).collect::<Vec<u32>>();
+        let (trees, gaps) = rayon::join(reduce_all, || self.tree_gaps(scope, tips, graph));
+        outcome.gaps.extend(gaps);
         let head_tree = scope.head.map(|at| trees[at as usize]);
         let mut appeared: HashSet<u32> = HashSet::new();
         let mut submodules: BTreeSet<BString> = BTreeSet::new();
@@ -515,25 +518,28 @@ impl History {
     }
 
     /// Gaps for what reachable trees name and what is not there, or does not decode.
-    fn tree_gaps(&self, scope: &Scope, tips: &Tips, graph: &Graph, outcome: &mut Outcome) {
-        let roots = scope.commits.nodes.iter().filter(|n| n.wanted).map(|n| n.tree).chain(tips.trees.iter().copied());
+    fn tree_gaps(&self, scope: &Scope, tips: &Tips, graph: &Graph) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        let of_commits = scope.commits.nodes.iter().zip(&scope.trees).filter(|(node, _)| node.wanted);
+        let of_tips = tips.trees.iter().map(|tree| (*tree, self.objects.find(tree.as_bytes()).unwrap_or(NONE)));
         let mut numbers = Vec::new();
-        for tree in roots {
-            match self.objects.find(tree.as_bytes()) {
-                Some(number) => numbers.push(number),
-                None => outcome.gaps.push(self.gap(tree, Absent::Missing, "tree")),
+        for (tree, number) in of_commits.map(|(node, number)| (node.tree, *number)).chain(of_tips) {
+            match number {
+                NONE => gaps.push(self.gap(tree, Absent::Missing, "tree")),
+                number => numbers.push(number),
             }
         }
         if graph.missing.is_empty() && graph.failed.is_empty() {
-            return;
+            return gaps;
         }
         let reached = graph.reached_from(numbers.into_iter());
         let missing: BTreeSet<Oid> =
             graph.missing.iter().filter(|(tree, _)| reached[*tree as usize]).map(|(_, id)| *id).collect();
-        outcome.gaps.extend(missing.into_iter().map(|id| self.gap(id, Absent::Missing, "object")));
+        gaps.extend(missing.into_iter().map(|id| self.gap(id, Absent::Missing, "object")));
         for (tree, why) in graph.failed.iter().filter(|(tree, _)| reached[*tree as usize]) {
-            outcome.gaps.push(self.gap(self.objects.oid(*tree), Absent::Corrupt(why.clone()), "tree"));
+            gaps.push(self.gap(self.objects.oid(*tree), Absent::Corrupt(why.clone()), "tree"));
         }
+        gaps
     }
 
     /// How the entries of each pack hang together.
@@ -593,6 +599,11 @@ impl History {
                 outcome.appearances.push(Appearance { text: Some(name.to_vec()), ..appearance });
             }
         }
+    }
+
+    /// What is in scope, and what is not.
+    fn peel_all(&self, gaps: &mut Vec<Gap>) -> (Tips, Tips) {
+        (self.peel(&self.include, gaps), self.peel(&self.exclude, gaps))
     }
 
     /// Follows tags to what they name.
@@ -661,6 +672,8 @@ struct Tips {
 #[derive(Debug)]
 struct Scope {
     commits: Commits,
+    /// The numbers of their trees, or [`NONE`].
+    trees: Vec<u32>,
     order: Vec<u32>,
     pushed: Option<Vec<bool>>,
     head: Option<u32>,
@@ -670,7 +683,9 @@ impl Scope {
     fn new(history: &History, commits: Commits) -> Self {
         let pushed = (!history.remotes.is_empty()).then(|| commits.reached_from(&history.remotes));
         let (order, head) = (commits.order(), history.head.and_then(|id| commits.find(&id)));
-        Scope { commits, order, pushed, head }
+        let mut trees = Vec::new();
+        history.objects.find_all(commits.nodes.iter().map(|node| node.tree.as_bytes()), &mut trees);
+        Scope { commits, trees, order, pushed, head }
     }
 
     /// Something that the commit at this place of the list brought.
@@ -746,16 +761,11 @@ impl<I> Clone for Blobs<'_, I> {
 
 impl<I> Copy for Blobs<'_, I> {}
 
-impl<I: Inspector> Visitor for Blobs<'_, I> {
-    type State = I::Seen;
-
-    fn visit(&self, entry: u32, content: &[u8], base: Option<(&I::Seen, &[Copied])>) -> I::Seen {
-        let seen = match base {
-            Some((base, copied)) => self.inspector.derived(content, base, copied),
-            None => self.inspector.whole(content),
-        };
-        let secrets = self.inspector.secrets(content, &seen);
-        if self.inspector.is_clean(&seen) {
+impl<I: Inspector> Blobs<'_, I> {
+    /// Notes what was seen in a blob.
+    fn gather(&self, entry: u32, content: &[u8], seen: &I::Seen) {
+        let secrets = self.inspector.secrets(content, seen);
+        if self.inspector.is_clean(seen) {
             self.known.clean_blob(self.first + entry, content.len());
         } else if !secrets.is_empty() {
             lock(&self.gathered.found).insert(self.first + entry, secrets);
@@ -765,7 +775,27 @@ impl<I: Inspector> Visitor for Blobs<'_, I> {
         if done.is_multiple_of(1024) {
             self.inspector.progress(done, self.total);
         }
+    }
+}
+
+impl<I: Inspector> Visitor for Blobs<'_, I> {
+    type State = I::Seen;
+
+    fn visit(&self, entry: u32, content: &[u8], base: Option<(&I::Seen, &[Copied])>) -> I::Seen {
+        let seen = match base {
+            Some((base, copied)) => self.inspector.derived(content, base, copied),
+            None => self.inspector.whole(content),
+        };
+        self.gather(entry, content, &seen);
         seen
+    }
+
+    fn visit_last(&self, entry: u32, content: &[u8], base: Option<(&I::Seen, &[Copied])>) {
+        let seen = match base {
+            Some((base, copied)) => self.inspector.derived_last(content, base, copied),
+            None => self.inspector.whole(content),
+        };
+        self.gather(entry, content, &seen);
     }
 
     fn large(&self, entry: u32, content: &mut dyn Read) -> io::Result<()> {
@@ -809,6 +839,11 @@ impl Large {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Lets go of what is large beside what comes next: to free millions of things takes its time.
+fn release<T: Send + 'static>(large: T) {
+    rayon::spawn(move || drop(large));
 }
 
 /// What is said of a tree with more places than are followed.

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use bstr::BString;
+use foldhash::quality::RandomState;
 
 use super::trees::{Graph, Leaf};
 
@@ -29,9 +30,18 @@ enum Item {
 pub struct Reduced<'a> {
     graph: &'a Graph,
     nodes: Vec<Box<[(u32, Item)]>>,
-    numbers: HashMap<Box<[(u32, Item)]>, u32>,
+    numbers: HashMap<Box<[(u32, Item)]>, u32, RandomState>,
     /// Number of a tree's object → its reduction, or [`UNKNOWN`].
     known: Vec<u32>,
+}
+
+/// A tree that is being reduced.
+#[derive(Debug)]
+struct Open {
+    tree: u32,
+    /// Which of its subtrees comes next.
+    next: usize,
+    items: Vec<(u32, Item)>,
 }
 
 /// Something that a commit has and none of its parents has at the same path.
@@ -48,49 +58,60 @@ pub struct Introduced {
 impl<'a> Reduced<'a> {
     /// No tree reduced yet.
     pub fn new(graph: &'a Graph) -> Self {
-        Reduced {
-            graph,
-            nodes: vec![Box::default()],
-            numbers: HashMap::from([(Box::default(), EMPTY)]),
-            known: vec![UNKNOWN; graph.len()],
-        }
+        Reduced { graph, nodes: vec![Box::default()], numbers: HashMap::default(), known: vec![UNKNOWN; graph.len()] }
     }
 
     /// The number of a tree's reduction. A tree that is inside of itself, as only lies about ids can have it, is
     /// empty there.
     pub fn reduce(&mut self, tree: u32) -> u32 {
-        let mut todo = vec![tree];
-        while let Some(&at) = todo.last() {
-            let (subtrees, leaves) = self.graph.tree(at);
-            match self.known[at as usize] {
-                UNKNOWN => {
-                    self.known[at as usize] = OPEN;
-                    todo.extend(subtrees.iter().map(|(_, t)| *t).filter(|t| self.known[*t as usize] == UNKNOWN));
-                    continue;
-                }
-                OPEN => {}
-                _ => {
-                    todo.pop();
-                    continue;
+        let mut todo = Vec::new();
+        if self.known[tree as usize] == UNKNOWN {
+            todo.push(self.begin(tree));
+        }
+        while let Some(open) = todo.last_mut() {
+            match self.go_on(open) {
+                Some(subtree) => todo.push(self.begin(subtree)),
+                None => {
+                    let Open { tree, items, .. } = todo.pop().expect("it is the last one");
+                    self.known[tree as usize] = self.number(items);
                 }
             }
-            let reduction = |t: u32| Some(self.known[t as usize]).filter(|number| ![OPEN, EMPTY].contains(number));
-            let mut items: Vec<(u32, Item)> = leaves.iter().map(|(name, leaf)| (*name, Item::Leaf(*leaf))).collect();
-            items.extend(subtrees.iter().filter_map(|(name, t)| Some((*name, Item::Tree(reduction(*t)?)))));
-            let items = items.into_boxed_slice();
-            let number = match self.numbers.get(&items) {
-                Some(number) => *number,
-                None => {
-                    let number = self.nodes.len() as u32;
-                    self.nodes.push(items.clone());
-                    self.numbers.insert(items, number);
-                    number
-                }
-            };
-            self.known[at as usize] = number;
-            todo.pop();
         }
         self.known[tree as usize]
+    }
+
+    /// A tree of whose reduction there are only the leaves yet.
+    fn begin(&mut self, tree: u32) -> Open {
+        self.known[tree as usize] = OPEN;
+        let leaves = self.graph.tree(tree).1;
+        Open { tree, next: 0, items: leaves.iter().map(|(name, leaf)| (*name, Item::Leaf(*leaf))).collect() }
+    }
+
+    /// Adds subtrees to a reduction, up to one that has to be reduced before.
+    fn go_on(&self, open: &mut Open) -> Option<u32> {
+        for (name, subtree) in &self.graph.tree(open.tree).0[open.next..] {
+            match self.known[*subtree as usize] {
+                UNKNOWN => return Some(*subtree),
+                OPEN | EMPTY => {}
+                number => open.items.push((*name, Item::Tree(number))),
+            }
+            open.next += 1;
+        }
+        None
+    }
+
+    /// The number of a reduction.
+    fn number(&mut self, items: Vec<(u32, Item)>) -> u32 {
+        if items.is_empty() {
+            return EMPTY;
+        }
+        if let Some(number) = self.numbers.get(items.as_slice()) {
+            return *number;
+        }
+        let (number, items) = (self.nodes.len() as u32, items.into_boxed_slice());
+        self.nodes.push(items.clone());
+        self.numbers.insert(items, number);
+        number
     }
 
     /// What `tree` has and none of `parents` has at the same path; all are reductions. At most so many places:
