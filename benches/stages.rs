@@ -5,7 +5,7 @@ use std::{fs, hint::black_box, path::Path};
 use divan::{Bencher, counter::BytesCount};
 use keysift::{
     content::Copied,
-    detect::{Detector, prefilter::Prefilter},
+    detect::{Detector, Recent, prefilter::Prefilter},
     rule::Ruleset,
 };
 
@@ -68,7 +68,10 @@ fn rescan(bencher: Bencher) {
         Copied { from: 0, to: 0, len: middle },
         Copied { from: middle, to: middle + line.len(), len: text.len() - middle },
     ];
-    bencher.counter(BytesCount::new(text.len())).bench(|| detector.rescan(black_box(&changed), &seen, &copied));
+    bencher
+        .counter(BytesCount::new(text.len()))
+        .with_inputs(Recent::default)
+        .bench_values(|mut recent| detector.rescan(black_box(&changed), &seen, &copied, &mut recent));
 }
 
 /// From nothing to ready: what every start costs.

@@ -15,10 +15,10 @@ use std::{
 
 use keysift::{
     content::Copied,
-    detect::{Detector, Seen, text},
+    detect::{Detector, Recent, Seen, text},
     rule::Ruleset,
     source::{
-        history::{Appearance, History, Inspector, Options},
+        history::{Appearance, History, Inspector, Options, lanes::Lanes},
         repository::{Environment, Repository},
     },
 };
@@ -27,6 +27,7 @@ use keysift::{
 struct Looker {
     detector: Detector,
     delta_wise: bool,
+    recent: Lanes<Recent>,
 }
 
 impl Inspector for Looker {
@@ -42,7 +43,7 @@ impl Inspector for Looker {
     fn derived(&self, content: &[u8], base: &Option<Seen>, copied: &[Copied]) -> Option<Seen> {
         match base {
             Some(base) if self.delta_wise && matches!(text::text(content), std::borrow::Cow::Borrowed(_)) => {
-                Some(self.detector.rescan(content, base, copied))
+                Some(self.detector.rescan(content, base, copied, &mut self.recent.lock()))
             }
             _ => self.whole(content),
         }
@@ -107,7 +108,7 @@ fn main() -> ExitCode {
             let detector = Detector::new(&Ruleset::builtin()).expect("the built-in rules are valid");
             let history = History::open(&repository, Options::default()).expect("no revisions are named");
             let begun = Instant::now();
-            let outcome = history.inspect(&Looker { detector, delta_wise }, None);
+            let outcome = history.inspect(&Looker { detector, delta_wise, recent: Lanes::default() }, None);
             (found(outcome.appearances), begun.elapsed().as_secs_f64())
         };
         let (delta, whole) = (run(true), run(false));

@@ -14,6 +14,7 @@ pub mod note;
 pub mod placeholder;
 pub mod prefilter;
 mod private_key;
+mod recent;
 pub mod score;
 pub mod text;
 mod verify;
@@ -38,6 +39,8 @@ use checksum::Checksum;
 pub use decode::{DEPTH as ENCODINGS, INFLATED, RUN_LIMIT as LONGEST_ENCODED};
 use decode::{Decoded, Done, Run};
 use prefilter::{Hit, Prefilter};
+pub use recent::Recent;
+use recent::{Key, Met, Part};
 pub use verify::{Certainty, Outcome};
 use window::{Interior, LineReach};
 
@@ -51,7 +54,7 @@ const FOREIGN_FORMAT: f32 = 4.0;
 /// At most so much is left of it: counted, shown on demand.
 const UNLIKELY: f32 = -1.0;
 /// Copied ranges of fewer bytes are searched like new ones: that is quicker than taking over what is there.
-const SHORTEST_COPY: usize = 128;
+const SHORTEST_COPY: usize = 256;
 /// Hits are kept for what is made from a content while there is at most one in so many bytes…
 const BYTES_A_HIT: usize = 64;
 /// …and so many more.
@@ -160,11 +163,22 @@ impl Seen {
         }
     }
 
+    /// Remembers many hits.
+    fn keep_all(&mut self, more: impl ExactSizeIterator<Item = Hit>) {
+        if let Some(hits) = &mut self.hits {
+            if hits.len() + more.len() <= SPARE_HITS + self.len / BYTES_A_HIT {
+                hits.extend(more);
+            } else {
+                self.hits = None;
+            }
+        }
+    }
+
     fn sort(&mut self) {
         self.matches.sort_by_key(|m| (m.hit, m.rule));
         if let Some(hits) = &mut self.hits {
             hits.sort_unstable();
-            hits.shrink_to_fit();
+            hits.shrink_to(hits.len() + SPARE_HITS / 8);
         }
         self.undecoded.sort_by_key(|(needs, place)| (needs.start, place.start));
         self.hidden.sort_by(|a, b| hidden_order(a).cmp(&hidden_order(b)));
@@ -273,7 +287,10 @@ impl Detector {
     /// Looks at a whole content.
     pub fn scan(&self, haystack: &[u8]) -> Seen {
         let mut seen = Seen::of(haystack.len());
-        self.search(haystack, 0..haystack.len(), |_| true, &mut seen);
+        self.prefilter.for_each(haystack, 0..haystack.len(), |hit| {
+            seen.keep(hit);
+            self.meet(haystack, &hit, None, &mut seen.matches);
+        });
         self.search_whole(haystack, &mut seen.matches);
         decode::runs(haystack, 0..haystack.len(), Done::default(), &mut |run| self.look_into(haystack, run, &mut seen));
         seen.sort();
@@ -283,29 +300,77 @@ impl Detector {
     /// Looks at a content that was made from another one, given what was seen there and which ranges
     /// were copied (ascending and disjoint in the content). Gives what [`Detector::scan`] gives.
     ///
-    /// Keywords inside a copied range are known from the base; only new bytes, and as many before them
-    /// as a keyword may have, are searched.
-    pub fn rescan(&self, haystack: &[u8], base: &Seen, copied: &[Copied]) -> Seen {
+    /// What was copied is known from the base; only the parts between are looked at, and the places that depend on
+    /// them. `recent` is of use where it is given for many contents, and belongs to this detector.
+    pub fn rescan(&self, haystack: &[u8], base: &Seen, copied: &[Copied], recent: &mut Recent) -> Seen {
+        self.rescan_for(haystack, base, copied, recent, false)
+    }
+
+    /// The same where no other content is made from this one: what is seen is of no use as a base.
+    pub fn rescan_last(&self, haystack: &[u8], base: &Seen, copied: &[Copied], recent: &mut Recent) -> Seen {
+        self.rescan_for(haystack, base, copied, recent, true)
+    }
+
+    fn rescan_for(&self, haystack: &[u8], base: &Seen, copied: &[Copied], recent: &mut Recent, is_last: bool) -> Seen {
         let Some(known) = &base.hits else { return self.scan(haystack) };
         let is_long = |c: &&Copied| c.len >= SHORTEST_COPY;
         let mut long = Vec::with_capacity(copied.iter().filter(is_long).count());
         long.extend(copied.iter().filter(is_long).copied());
         let copied = long;
         let mut seen = Seen::of(haystack.len());
-        seen.hits = Some(Vec::with_capacity(known.len() + SPARE_HITS / 8));
-        // Where the last copied range ends, and before which place all hits start that were dealt with.
-        let (mut end, mut settled) = (0, 0);
-        for range in &copied {
-            self.search(haystack, settled..range.to, |hit| hit.end > end, &mut seen);
-            self.inherit(haystack, base, known, *range, &mut seen);
-            end = range.to + range.len;
-            settled = (end + 1).saturating_sub(self.prefilter.longest()).max(range.to);
+        seen.hits = (!is_last).then(|| Vec::with_capacity(known.len() + SPARE_HITS / 8));
+        let frames = frames(haystack.len(), base.len, &copied);
+        inherit_hidden(base, &frames, &mut seen);
+        let mut done = Done::default();
+        // In order, as that leaves little to sort.
+        let mut ranges = copied.iter();
+        for part in self.parts(haystack.len(), &frames) {
+            if let Some(part) = part {
+                self.look_at(haystack, part, &frames, recent, &mut done, &mut seen);
+            }
+            if let Some(range) = ranges.next() {
+                self.inherit(haystack, base, known, *range, &mut seen);
+            }
         }
-        self.search(haystack, settled..haystack.len(), |hit| hit.end > end, &mut seen);
         self.search_whole(haystack, &mut seen.matches);
-        self.uncover(haystack, base, &copied, &mut seen);
         seen.sort();
         seen
+    }
+
+    /// Looks at a part that was not copied, and at what depends on it.
+    fn look_at(
+        &self,
+        haystack: &[u8],
+        part: Part,
+        frames: &[Frame],
+        recent: &mut Recent,
+        done: &mut Done,
+        seen: &mut Seen,
+    ) {
+        let key = recent.key(haystack, &part, self.prefilter.longest());
+        if let Some(known) = recent.find(&key) {
+            for Met { hit, is_idle } in key.hits(known).filter(|met| met.hit.end > part.known) {
+                seen.keep(hit);
+                if !is_idle {
+                    self.meet(haystack, &hit, None, &mut seen.matches);
+                }
+            }
+            if !known.is_plain {
+                self.uncover(haystack, &part.zone, frames, &key, done, seen);
+            }
+            return;
+        }
+        let mut hits = Vec::new();
+        self.prefilter.for_each(haystack, part.search, |hit| {
+            let is_fresh = hit.end > part.known;
+            if is_fresh {
+                seen.keep(hit);
+            }
+            let is_idle = is_fresh && self.meet(haystack, &hit, Some(&key), &mut seen.matches);
+            hits.push(Met { hit, is_idle });
+        });
+        let is_plain = self.uncover(haystack, &part.zone, frames, &key, done, seen);
+        recent.keep(&key, &hits, is_plain);
     }
 
     /// The matches of a content, one a secret's place: where several rules claim the same bytes, the
@@ -414,16 +479,15 @@ impl Detector {
         traces
     }
 
-    /// Verifies every wanted hit that starts in `range`.
-    fn search(&self, haystack: &[u8], range: Range<usize>, wanted: impl Fn(&Hit) -> bool, seen: &mut Seen) {
-        self.prefilter.for_each(haystack, range, |hit| {
-            if wanted(&hit) {
-                seen.keep(hit);
-                for &number in &self.uses[hit.keyword as usize] {
-                    self.judge(haystack, &hit, number, &mut seen.matches);
-                }
+    /// Verifies everything that a hit leads to. Says whether it is nothing, and the bytes of this key decide it.
+    fn meet(&self, haystack: &[u8], hit: &Hit, key: Option<&Key>, matches: &mut Vec<Match>) -> bool {
+        let (before, mut is_local) = (matches.len(), true);
+        for &number in &self.uses[hit.keyword as usize] {
+            if let Some(window) = self.judge(haystack, hit, number, matches) {
+                is_local &= key.is_some_and(|key| key.encloses(&window));
             }
-        });
+        }
+        is_local && matches.len() == before
     }
 
     /// Takes over from the base the hits inside a copied range, and the matches whose windows are copied
@@ -440,17 +504,25 @@ impl Detector {
         let shift = |at: usize| at - copied.from + copied.to;
         let moved = |hit: &Hit| Hit { start: shift(hit.start), end: shift(hit.end), keyword: hit.keyword };
         let interior = Interior::new(haystack, base.len, copied, self.reach);
-        for hit in known.iter().filter(|h| h.end <= last).map(moved) {
-            seen.keep(hit);
-            let is_inside = interior.contains(&hit);
-            if is_inside && !self.spans[hit.keyword as usize] {
-                continue;
-            }
+        let meet = |hit: &Hit, matches: &mut Vec<Match>| {
+            let is_inside = interior.contains(hit);
             for &number in &self.uses[hit.keyword as usize] {
-                if !(is_inside && interior.covers(&hit, self.rules[number as usize].reach)) {
-                    self.judge(haystack, &hit, number, &mut seen.matches);
+                if !(is_inside && interior.covers(hit, self.rules[number as usize].reach)) {
+                    self.judge(haystack, hit, number, matches);
                 }
             }
+        };
+        let sure = interior.sure(known, self.prefilter.longest());
+        for hit in known[..sure.start].iter().filter(|h| h.end <= last).map(moved) {
+            seen.keep(hit);
+            meet(&hit, &mut seen.matches);
+        }
+        seen.keep_all(known[sure.clone()].iter().map(moved));
+        let spans = known[sure.clone()].iter().filter(|h| self.spans[h.keyword as usize]);
+        spans.map(moved).for_each(|hit| meet(&hit, &mut seen.matches));
+        for hit in known[sure.end..].iter().filter(|h| h.end <= last).map(moved) {
+            seen.keep(hit);
+            meet(&hit, &mut seen.matches);
         }
         for old in matches {
             let hit = moved(&old.hit);
@@ -461,31 +533,40 @@ impl Detector {
     }
 
     /// Verifies one rule at one hit and keeps what matched.
-    fn judge(&self, haystack: &[u8], hit: &Hit, number: u32, matches: &mut Vec<Match>) {
+    /// What it saw is its window, if a match can start there at all.
+    fn judge(&self, haystack: &[u8], hit: &Hit, number: u32, matches: &mut Vec<Match>) -> Option<Range<usize>> {
         self.verify(haystack, hit, number, false, |outcome| {
             if let Ok(certainty) = outcome.verdict {
                 matches.push(Match::plain(number, *hit, outcome.span, outcome.secret, certainty));
             }
-        });
+        })
     }
 
-    fn verify(&self, haystack: &[u8], hit: &Hit, number: u32, explain: bool, mut emit: impl FnMut(Outcome)) {
+    fn verify(
+        &self,
+        haystack: &[u8],
+        hit: &Hit,
+        number: u32,
+        explain: bool,
+        mut emit: impl FnMut(Outcome),
+    ) -> Option<Range<usize>> {
         let rule = &self.rules[number as usize];
         if !verify::can_start(rule, haystack, hit) {
-            return;
+            return None;
         }
         let window = window::window(haystack, hit, rule.reach, lines_below(rule.kind));
         let local = hit.start - window.start..hit.end - window.start;
         let text = &haystack[window.clone()];
         let mut emit = |outcome: Outcome| emit(outcome.shifted(window.start));
         if rule.stretch.is_some_and(|stretch| !stretch.stands_in(text)) {
-            return;
+            return Some(window);
         }
         if rule.kind == Kind::Assignment {
             verify::assignment(text, local, self.prefixes(), explain, &mut emit);
         } else if let Some(expression) = self.expression(number) {
             verify::expression(rule, expression, self.checksums[number as usize], text, Some(local), &mut emit);
         }
+        Some(window)
     }
 
     /// Runs the rules that must see the whole content.
@@ -506,52 +587,53 @@ impl Detector {
         }
     }
 
-    /// Finds what is hidden in encoded text: takes over from the base what depends on copied bytes alone,
-    /// and looks into everything else.
-    fn uncover(&self, haystack: &[u8], base: &Seen, copied: &[Copied], seen: &mut Seen) {
-        // As `Run::needs` has it: with the ends of a content as two more bytes.
-        let frames: Vec<(Range<usize>, &Copied)> = copied
-            .iter()
-            .map(|c| {
-                let at_start = c.from == 0 && c.to == 0;
-                let at_end = c.to + c.len == haystack.len() && c.from + c.len == base.len;
-                (c.to + usize::from(!at_start)..c.to + c.len + 1 + usize::from(at_end), c)
-            })
-            .collect();
-        for (frame, copied) in &frames {
-            let shift = |r: &Range<usize>| r.start - copied.from + copied.to..r.end - copied.from + copied.to;
-            let first = frame.start + copied.from - copied.to;
-            let last = frame.end + copied.from - copied.to;
-            let inside = |needs: &Range<usize>| first <= needs.start && needs.end <= last;
-            let from = base.hidden.partition_point(|h| h.needs.start < first);
-            for old in base.hidden[from..].iter().take_while(|h| h.needs.start < last).filter(|h| inside(&h.needs)) {
-                let Hit { start, end, keyword } = old.found.hit;
-                let at = shift(&(start..end));
-                let found = old.found.clone().moved(Hit { start: at.start, end: at.end, keyword }, shift);
-                seen.hidden.push(Hidden { needs: shift(&old.needs), found });
-            }
-            let old = base.undecoded.iter().filter(|(needs, _)| inside(needs));
-            seen.undecoded.extend(old.map(|(needs, place)| (shift(needs), shift(place))));
-        }
+    /// The parts of a content that were not copied, the seams between copied ranges among them: what stands before
+    /// each of the frames, and behind the last one. `None` where there is nothing.
+    fn parts(&self, len: usize, frames: &[Frame]) -> impl Iterator<Item = Option<Part>> {
+        let (mut end, mut settled, mut zone_start) = (0, 0, 0);
+        let last = (len, len, len + 2..len + 2);
+        let frames = frames.iter().map(|(frame, copied)| (copied.to, copied.to + copied.len, frame.clone()));
+        frames.chain([last]).map(move |(to, copied_to, frame)| {
+            // Between two frames there is at least a seam; before a frame at both contents' start, nothing.
+            let is_part = zone_start < frame.start || 0 < frame.start && zone_start < len + 2;
+            let part = is_part.then(|| {
+                let zone_end = (frame.start.max(1) - 1).min(len);
+                let zone = zone_start.saturating_sub(1).min(zone_end)..zone_end;
+                Part { search: settled..to, known: end, zone }
+            });
+            end = copied_to;
+            settled = (end + 1).saturating_sub(self.prefilter.longest()).max(to);
+            zone_start = frame.end;
+            part
+        })
+    }
+
+    /// Finds what is hidden in encoded text that depends on a zone and was not copied as a whole. Says whether there
+    /// is nothing, and the bytes of this key decide it.
+    fn uncover(
+        &self,
+        haystack: &[u8],
+        zone: &Range<usize>,
+        frames: &[Frame],
+        key: &Key,
+        done: &mut Done,
+        seen: &mut Seen,
+    ) -> bool {
         let is_copied = |needs: &Range<usize>| {
             let next = frames.partition_point(|(frame, _)| frame.start <= needs.start);
             next.checked_sub(1).is_some_and(|at| needs.end <= frames[at].0.end)
         };
-        // Between two frames there is at least a seam; before a frame at both contents' start, nothing.
-        let end = haystack.len() + 2;
-        let (mut done, mut zone_start) = (Done::default(), 0);
-        for (zone_end, next) in frames.iter().map(|(frame, _)| (frame.start, frame.end)).chain([(end, end)]) {
-            if zone_start < zone_end || 0 < zone_end && zone_start < end {
-                let last = (zone_end - 1).min(haystack.len());
-                let zone = zone_start.saturating_sub(1).min(last)..last;
-                done = decode::runs(haystack, zone, done, &mut |run| {
-                    if !is_copied(&run.needs) {
-                        self.look_into(haystack, run, seen);
-                    }
-                });
+        let before = (seen.hidden.len(), seen.undecoded.len());
+        let mut is_local = true;
+        *done = decode::runs(haystack, zone.clone(), std::mem::take(done), &mut |run| {
+            if !is_copied(&run.needs) {
+                is_local &= key.holds(&bytes_of(&run.needs, haystack.len()));
+                self.look_into(haystack, run, seen);
             }
-            zone_start = next;
-        }
+        });
+        is_local
+            && before == (seen.hidden.len(), seen.undecoded.len())
+            && done.reach.as_ref().is_some_and(|reach| key.holds(reach))
     }
 
     /// Searches what a run decodes to.
@@ -626,6 +708,43 @@ impl Detector {
             })?;
         }
         Ok(())
+    }
+}
+
+/// A copied range as [`Run::needs`] has it: with the ends of a content as two more bytes.
+type Frame = (Range<usize>, Copied);
+
+/// The frames of copied ranges.
+fn frames(len: usize, base_len: usize, copied: &[Copied]) -> Vec<Frame> {
+    let frame = |c: &Copied| {
+        let at_start = c.from == 0 && c.to == 0;
+        let at_end = c.to + c.len == len && c.from + c.len == base_len;
+        (c.to + usize::from(!at_start)..c.to + c.len + 1 + usize::from(at_end), *c)
+    };
+    copied.iter().map(frame).collect()
+}
+
+/// The bytes among what a run needs.
+fn bytes_of(needs: &Range<usize>, len: usize) -> Range<usize> {
+    needs.start.saturating_sub(1)..(needs.end - 1).min(len)
+}
+
+/// Takes over from the base what is hidden in encoded text that depends on copied bytes alone.
+fn inherit_hidden(base: &Seen, frames: &[Frame], seen: &mut Seen) {
+    for (frame, copied) in frames {
+        let shift = |r: &Range<usize>| r.start - copied.from + copied.to..r.end - copied.from + copied.to;
+        let first = frame.start + copied.from - copied.to;
+        let last = frame.end + copied.from - copied.to;
+        let inside = |needs: &Range<usize>| first <= needs.start && needs.end <= last;
+        let from = base.hidden.partition_point(|h| h.needs.start < first);
+        for old in base.hidden[from..].iter().take_while(|h| h.needs.start < last).filter(|h| inside(&h.needs)) {
+            let Hit { start, end, keyword } = old.found.hit;
+            let at = shift(&(start..end));
+            let found = old.found.clone().moved(Hit { start: at.start, end: at.end, keyword }, shift);
+            seen.hidden.push(Hidden { needs: shift(&old.needs), found });
+        }
+        let old = base.undecoded.iter().filter(|(needs, _)| inside(needs));
+        seen.undecoded.extend(old.map(|(needs, place)| (shift(needs), shift(place))));
     }
 }
 

@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use self::locate::{Locator, lines_around};
 use crate::{
     content::{Content, Copied, Origin, Place},
-    detect::{Certainty, Detector, LONGEST_ENCODED, Match, Seen, entropy, note, score, text},
+    detect::{Certainty, Detector, LONGEST_ENCODED, Match, Recent, Seen, entropy, note, score, text},
     error::Result,
     finding::{Commit, Confidence, Finding, Fingerprint, Location, Partner, Secret, Suppression},
     gap::{Gap, GapKind},
@@ -32,6 +32,7 @@ use crate::{
         history::{
             Appearance, History, Inspector,
             cache::{Cache, Memory},
+            lanes::Lanes,
             pieces::Piece,
         },
         lfs,
@@ -206,6 +207,8 @@ struct Collector<'a> {
     large_files: Option<PathBuf>,
     /// Whether something outside of the object database was looked at.
     looks_elsewhere: AtomicBool,
+    /// What each thread saw lately in new parts of contents.
+    recent: Lanes<Recent>,
 }
 
 impl Sink for Collector<'_> {
@@ -304,6 +307,7 @@ impl<'a> Collector<'a> {
             large_files: settings.large_files.clone(),
             id_len: settings.repository.as_ref().and_then(|r| r.head.as_ref()).map_or(20, |head| head.len() / 2),
             looks_elsewhere: AtomicBool::new(false),
+            recent: Lanes::default(),
         }
     }
 
@@ -659,6 +663,25 @@ impl Collector<'_> {
         })
     }
 
+    /// Looks at a content of history that was made from another one, by rescanning it if both are plain text.
+    fn made_from(
+        &self,
+        content: &[u8],
+        base: &impl_seen::SeenText,
+        rescan: impl FnOnce(&[u8], &Seen) -> Seen,
+    ) -> impl_seen::SeenText {
+        match (&base.0, text::text(content)) {
+            (Looked::AsIs(base), Cow::Borrowed(text)) if !archive::is_archive(content) && !lfs::is_pointer(content) => {
+                let seen = rescan(text, base);
+                if seen.undecoded().next().is_some() {
+                    self.undecoded(&seen, self.blob(content).as_bstr());
+                }
+                impl_seen::SeenText(Looked::AsIs(seen))
+            }
+            _ => self.whole(content),
+        }
+    }
+
     /// The large file that a content of history stands for, if it is a Git LFS pointer.
     fn large_file(&self, content: &[u8]) -> Option<Result<Vec<u8>, Gap>> {
         let hash = lfs::pointer(content)?;
@@ -709,16 +732,13 @@ impl Inspector for Collector<'_> {
     }
 
     fn derived(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
-        match (&base.0, text::text(content)) {
-            (Looked::AsIs(base), Cow::Borrowed(text)) if !archive::is_archive(content) && !lfs::is_pointer(content) => {
-                let seen = self.detector.rescan(text, base, copied);
-                if seen.undecoded().next().is_some() {
-                    self.undecoded(&seen, self.blob(content).as_bstr());
-                }
-                impl_seen::SeenText(Looked::AsIs(seen))
-            }
-            _ => self.whole(content),
-        }
+        self.made_from(content, base, |text, base| self.detector.rescan(text, base, copied, &mut self.recent.lock()))
+    }
+
+    fn derived_last(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
+        self.made_from(content, base, |text, base| {
+            self.detector.rescan_last(text, base, copied, &mut self.recent.lock())
+        })
     }
 
     fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64> {

@@ -1,13 +1,15 @@
 //! What several targets need: a repository on disk that is written anew for each input.
 
 use std::{
+    cell::RefCell,
     fs,
     path::PathBuf,
     sync::{Once, OnceLock},
 };
 
 use keysift::{
-    detect::Detector,
+    content::Copied,
+    detect::{Detector, Recent, Seen},
     rule::Ruleset,
     source::repository::{Backend, Environment, Repository},
 };
@@ -17,6 +19,14 @@ use tempfile::TempDir;
 pub fn detector() -> &'static Detector {
     static DETECTOR: OnceLock<Detector> = OnceLock::new();
     DETECTOR.get_or_init(|| Detector::new(&Ruleset::builtin()).expect("the built-in rules are in order"))
+}
+
+/// Looks at what is new in a content, remembering what was new in all others.
+pub fn rescan(content: &[u8], base: &Seen, copied: &[Copied]) -> Seen {
+    thread_local! {
+        static RECENT: RefCell<Recent> = RefCell::default();
+    }
+    RECENT.with_borrow_mut(|recent| detector().rescan(content, base, copied, recent))
 }
 
 /// A repository whose files are whatever an input says. Set `TMPDIR` to a file system in memory.
@@ -136,7 +146,7 @@ pub mod history {
                 end = c.to + c.len;
             }
             let detector = super::detector();
-            let (again, whole) = (detector.rescan(content, seen, copied), detector.scan(content));
+            let (again, whole) = (super::rescan(content, seen, copied), detector.scan(content));
             assert_eq!(detector.resolve(content, &again), detector.resolve(content, &whole));
             (content.to_vec(), again)
         }

@@ -53,6 +53,8 @@ const EDIT: usize = 96;
 const CLUSTER_MARGIN: usize = CONTEXT + EDIT + SLASHES + LOOK_BEHIND + 2;
 /// The most backslashes before an escape or a quote that belong to it.
 const SLASHES: usize = 8;
+/// How far beyond its words, or beside a place without one, the bytes stand that decide where a unit ends.
+const UNIT_MARGIN: usize = INDENT + 4;
 /// How far before a joint its literal is looked at.
 const LOOK_BEHIND: usize = 24;
 /// The least that the two pieces around a joint without an operator have together.
@@ -141,12 +143,22 @@ fn each_part<C: Classify>(
     mut done: Done,
     visit: &mut dyn FnMut(Run),
 ) -> Done {
+    let settled = done.units.max(done.clusters).max(done.wide);
+    done.reach = Some(range.clone());
     let mut at = range.start;
     loop {
         let part = at..range.end.min(at + SURVEYED);
         at = part.end;
         let span = unit_span(text, &part, done.units);
-        let worth = survey(classes, text, &part, &span, &mut done.clean);
+        let edits = near_edits(classes, text, &part, done.clean);
+        let worth = survey(classes, text, &part, &span, &edits.place, &mut done.clean);
+        let reach = edits.reach.filter(|_| !worth.wide).zip(done.reach).map(|(edits, so_far)| {
+            let start = span.start.min(part.start).saturating_sub(UNIT_MARGIN).min(edits.start);
+            let end = (span.end.max(part.end) + UNIT_MARGIN).min(text.len()).max(edits.end);
+            start.min(so_far.start)..end.max(so_far.end)
+        });
+        // What was handed out before would not be looked for.
+        done.reach = reach.filter(|reach| settled <= reach.start);
         done.units = if worth.units { units(classes, text, span, visit) } else { span.end };
         if worth.clusters {
             done.clusters = clusters(classes, text, &part, done.clusters, visit);
@@ -169,15 +181,15 @@ struct Worth {
 }
 
 /// Looks at everything that a run may be found by which depends on a range: mostly there is nothing. The words of
-/// such units are in `units`. Up to `clean` there is neither an edit nor a NUL.
+/// such units are in `units`, the edits of such clusters in `edits`. Up to `clean` there is neither an edit nor a NUL.
 fn survey<C: Classify>(
     classes: C,
     text: &[u8],
     range: &Range<usize>,
     units: &Range<usize>,
+    edits: &Range<usize>,
     clean: &mut usize,
 ) -> Worth {
-    let edits = near_edits(classes, text, range, *clean);
     // Wide text depends on the two bytes beside it.
     let mut start = edits.start.min(range.start.saturating_sub(2)).max(*clean);
     let mut end = edits.end.max((range.end + 2).min(text.len()));
@@ -207,14 +219,24 @@ fn survey<C: Classify>(
     worth
 }
 
-/// Where those edits have their triggers that belong to a cluster which depends on a range: up to a barrier, or as
-/// far as it looks.
-fn near_edits<C: Classify>(classes: C, text: &[u8], range: &Range<usize>, clean: usize) -> Range<usize> {
+/// Where edits are near enough to matter.
+struct Near {
+    /// Where they have their triggers.
+    place: Range<usize>,
+    /// The bytes that this was seen from, if it ends at barriers or with the content on both sides.
+    reach: Option<Range<usize>>,
+}
+
+/// Where those edits are that belong to a cluster which depends on a range: up to a barrier, or as far as it looks.
+fn near_edits<C: Classify>(classes: C, text: &[u8], range: &Range<usize>, clean: usize) -> Near {
     let far = range.start.saturating_sub(CLUSTER_MARGIN + EDIT).max(clean.min(range.start));
-    let start = barrier_before(classes, text, far..range.start).map_or(far, |at| at + 1);
+    let first = barrier_before(classes, text, far..range.start);
     let last = (range.end + LINE_END).min(text.len());
-    let far = (last + CLUSTER_MARGIN + SLASHES).min(text.len());
-    start..barrier_from(classes, text, last..far).unwrap_or(far)
+    let farther = (last + CLUSTER_MARGIN + SLASHES).min(text.len());
+    let behind = barrier_from(classes, text, last..farther);
+    let start = first.map(|at| at.saturating_sub(LINE_END)).or((far == 0).then_some(0));
+    let end = behind.map(|at| at + 1).or((farther == text.len()).then_some(farther));
+    Near { place: first.map_or(far, |at| at + 1)..behind.unwrap_or(farther), reach: start.zip(end).map(|(a, b)| a..b) }
 }
 
 /// A text, chunk by chunk.
@@ -278,13 +300,16 @@ fn last_line_feed<C: Classify>(classes: C, text: &[u8], range: Range<usize>) -> 
 }
 
 /// How far the runs of a content have been handed out.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Done {
     units: usize,
     clusters: usize,
     wide: usize,
     /// Up to here there is neither an edit nor a NUL, from where a look at it began.
     clean: usize,
+    /// The bytes that alone decide which runs depend on the last range (runs have needs of their own, too), where
+    /// that is known.
+    pub(super) reach: Option<Range<usize>>,
 }
 
 /// Something that a run decodes to.

@@ -103,6 +103,13 @@ impl Interior {
         self.start <= hit.start && hit.end <= self.end
     }
 
+    /// Which of these hits of the base, by start and none longer than `longest`, are contained for certain.
+    pub fn sure(&self, hits: &[Hit], longest: usize) -> Range<usize> {
+        let moved = |hit: &Hit| hit.start - self.copied.from + self.copied.to;
+        let first = hits.partition_point(|hit| moved(hit) < self.start);
+        first..first.max(hits.partition_point(|hit| moved(hit) + longest <= self.end))
+    }
+
     /// Whether this hit's window of fixed reach is copied as a whole.
     pub fn covers(&self, hit: &Hit, reach: Reach) -> bool {
         let Reach::Span { before, after } = reach else { return matches!(reach, Reach::Line { .. }) };
