@@ -533,13 +533,26 @@ impl History {
             return gaps;
         }
         let reached = graph.reached_from(numbers.into_iter());
-        let missing: BTreeSet<Oid> =
+        let mut missing: BTreeSet<Oid> =
             graph.missing.iter().filter(|(tree, _)| reached[*tree as usize]).map(|(_, id)| *id).collect();
+        // What a base lacks is noted for the base only: where nothing leads to that, its heirs are read again.
+        for (tree, _) in graph.heirs.iter().filter(|(tree, base)| reached[*tree as usize] && !reached[*base as usize]) {
+            missing.extend(self.missing_in(*tree));
+        }
         gaps.extend(missing.into_iter().map(|id| self.gap(id, Absent::Missing, "object")));
         for (tree, why) in graph.failed.iter().filter(|(tree, _)| reached[*tree as usize]) {
             gaps.push(self.gap(self.objects.oid(*tree), Absent::Corrupt(why.clone()), "tree"));
         }
         gaps
+    }
+
+    /// What a tree names that is not there.
+    fn missing_in(&self, tree: u32) -> Vec<Oid> {
+        let (content, width) =
+            (self.objects.read_number(tree).map_or_else(|_| Vec::new(), |o| o.1), self.objects.width);
+        let entries = object::entries(&content, width).filter(|entry| !entry.is_submodule);
+        let missing = entries.filter(|entry| self.objects.find(entry.id).is_none());
+        missing.filter_map(|entry| Oid::from_bytes(entry.id)).collect()
     }
 
     /// How the entries of each pack hang together.

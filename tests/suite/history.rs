@@ -52,6 +52,30 @@ fn a_tree_inside_of_itself_ends() {
 }
 
 #[test]
+fn what_a_tree_lacks_is_said_where_its_base_lacks_it_too() {
+    let repo = Repo::new();
+    for n in 0..100 {
+        repo.write(format!("d/f{n}"), format!("{n}\n"));
+    }
+    repo.run("add d");
+    repo.commit("many");
+    // Nothing leads to this tree, but as the larger one it is what the other is made from in a pack.
+    let entries = repo.run("ls-tree HEAD:d") + &repo.run("ls-tree HEAD:d").replace("\tf", "\tz");
+    let base = git(&repo, &["mktree"], &entries);
+    let lost = repo.oid("HEAD:d/f50");
+    let objects = repo.run("rev-list --objects --no-object-names --all");
+    let objects: Vec<&str> = objects.lines().chain([base.as_str()]).filter(|id| *id != lost).collect();
+    git(&repo, &["pack-objects", "-q", ".git/objects/pack/pack"], &objects.join("\n"));
+    repo.run("prune-packed");
+    fs::remove_file(repo.loose(&lost)).unwrap();
+    let index = fs::read_dir(repo.dot_git("objects/pack")).unwrap().flatten().map(|e| e.path());
+    let index = index.into_iter().find(|p| p.extension().is_some_and(|e| e == "idx")).unwrap();
+    assert!(repo.git(["verify-pack", "-v", index.to_str().unwrap()]).contains(&format!("1 {base}")));
+    let run = repo.keysift(["scan", "--history"]).exits(3);
+    assert!(run.out.contains(&format!("{lost}: the object is missing")), "{run:#?}");
+}
+
+#[test]
 fn a_ref_may_name_a_tree() {
     let repo = Repo::new();
     let blob = git(&repo, &["hash-object", "-w", "--stdin"], &line(2));

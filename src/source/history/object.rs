@@ -204,6 +204,16 @@ pub struct Entry<'a> {
     pub end: usize,
 }
 
+/// The entries of a tree, as far as it makes sense.
+pub fn entries(tree: &[u8], width: usize) -> impl Iterator<Item = Entry<'_>> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let entry = entry(tree, at, width)?;
+        at = entry.end;
+        Some(entry)
+    })
+}
+
 /// The entry of a tree that starts at `at`; `width` is the length of an id.
 pub fn entry(tree: &[u8], at: usize, width: usize) -> Option<Entry<'_>> {
     let rest = tree.get(at..)?;

@@ -58,6 +58,8 @@ struct Kept {
     subtrees: Vec<(u32, u32, u32)>,
     /// (where the entry starts, name, what it leads to)
     leaves: Vec<(u32, u32, Leaf)>,
+    /// Whether something that it names is not there, or was not there for a base that may have it too.
+    lacks: bool,
 }
 
 /// An entry that was not read lately.
@@ -72,6 +74,8 @@ struct Fresh<'a> {
 /// What is learnt of a tree for those made from it.
 #[derive(Debug)]
 pub struct State {
+    /// Its number.
+    tree: u32,
     /// Where its entries start, and where the last one ends.
     starts: Vec<u32>,
     kept: Kept,
@@ -121,6 +125,8 @@ pub struct Shared {
     lanes: Lanes<Local>,
     /// (tree, the id of something that is not there)
     missing: Mutex<Vec<(u32, Oid)>>,
+    /// (tree, its base that lacks something)
+    heirs: Mutex<Vec<(u32, u32)>>,
     /// (tree, why it cannot be read)
     failed: Mutex<Vec<(u32, String)>>,
     /// Makes hashes unforeseeable; the same for all threads.
@@ -219,6 +225,7 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
             if number == NONE {
                 let id = Oid::from_bytes(entry.id).expect("an entry has an id of the right width");
                 lock(&self.shared.missing).push((tree, id));
+                kept.lacks = true;
                 continue;
             } else if entry.is_tree {
                 (recalled.name, recalled.subtree) = (self.name(entry.name), number);
@@ -273,6 +280,10 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
             Ok::<(), String>(())
         };
         if let Some((base, copied)) = base {
+            if base.kept.lacks {
+                kept.lacks = true;
+                lock(&self.shared.heirs).push((tree, base.tree));
+            }
             starts.reserve(base.starts.len() + 4);
             // A mode, a space, a name, a NUL and an id.
             let shortest = 5 + 1 + 1 + 1 + width;
@@ -324,7 +335,7 @@ impl<N: Fn(&[u8]) -> bool + Sync> Visitor for Trees<'_, N> {
     fn visit(&self, entry: u32, content: &[u8], base: Option<(&Option<State>, &[Copied])>) -> Option<State> {
         let mut starts = Starts(Some(Vec::new()));
         let kept = self.read(self.first + entry, content, known(base), &mut starts);
-        let state = |kept| State { starts: starts.0.unwrap_or_default(), kept };
+        let state = |kept| State { tree: self.first + entry, starts: starts.0.unwrap_or_default(), kept };
         kept.map(state).map_err(|why| self.failed(entry, why)).ok()
     }
 
@@ -356,6 +367,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 /// Where a tree's subtrees and leaves stand in an arena.
 #[derive(Debug)]
 struct Part {
@@ -375,6 +390,8 @@ pub struct Graph {
     arenas: Vec<Arena>,
     /// (tree, the id of something that is not there)
     pub missing: Vec<(u32, Oid)>,
+    /// (tree, a base that lacks something, which the tree may lack too)
+    pub heirs: Vec<(u32, u32)>,
     /// (tree, why it cannot be read)
     pub failed: Vec<(u32, String)>,
 }
@@ -393,9 +410,10 @@ impl Shared {
             }
             graph.arenas.push(arena);
         }
-        graph.names = self.names.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).list;
-        graph.missing = self.missing.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        graph.failed = self.failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        graph.names = into_inner(self.names).list;
+        graph.missing = into_inner(self.missing);
+        graph.heirs = into_inner(self.heirs);
+        graph.failed = into_inner(self.failed);
         graph
     }
 }
