@@ -18,7 +18,7 @@ use keysift::{
     detect::{Detector, Recent, Seen, text},
     rule::Ruleset,
     source::{
-        history::{Appearance, History, Inspector, Options, lanes::Lanes},
+        history::{Appearance, History, Inspector, Noticed, Options, lanes::Lanes},
         repository::{Environment, Repository},
     },
 };
@@ -49,7 +49,7 @@ impl Inspector for Looker {
         }
     }
 
-    fn secrets(&self, content: &[u8], seen: &Option<Seen>) -> Vec<u64> {
+    fn noticed(&self, content: &[u8], seen: &Option<Seen>) -> Noticed {
         let text = text::text(content);
         let transcoded;
         let seen = match seen {
@@ -60,7 +60,7 @@ impl Inspector for Looker {
             }
         };
         if seen.is_clean() {
-            return Vec::new();
+            return Noticed::default();
         }
         // Every match counts here, whatever its confidence, with its place.
         let number = |m: keysift::detect::Match| {
@@ -68,10 +68,10 @@ impl Inspector for Looker {
             (m.rule, &m.secret, &m.span, &text[m.secret.clone()], format!("{:?}", m.certainty)).hash(&mut hasher);
             hasher.finish()
         };
-        let mut numbers: Vec<u64> = self.detector.resolve(&text, seen).into_iter().map(number).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
+        let mut secrets: Vec<u64> = self.detector.resolve(&text, seen).into_iter().map(number).collect();
+        secrets.sort_unstable();
+        secrets.dedup();
+        Noticed { secrets, is_clean: false }
     }
 
     fn progress(&self, _done: u64, _total: u64) {}

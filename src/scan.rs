@@ -30,7 +30,7 @@ use crate::{
     source::{
         Sink, Source, archive, file,
         history::{
-            Appearance, History, Inspector,
+            Appearance, History, Inspector, Noticed,
             cache::{Cache, Memory},
             lanes::Lanes,
             pieces::Piece,
@@ -630,16 +630,17 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
 
 impl Collector<'_> {
     /// Looks at what is inside a content of history; `name` makes what gaps call it.
-    fn inside(&self, content: &[u8], name: impl FnOnce() -> BString) -> Inside {
-        let mut inside = Inside { secrets: Vec::new(), is_clean: true };
+    fn inside(&self, content: &[u8], name: impl FnOnce() -> BString) -> Noticed {
+        let mut inside = Noticed { secrets: Vec::new(), is_clean: true };
         let mut gaps = Vec::new();
         // Few contents have gaps, and a name may be the hash of all of a content.
         let name = LazyCell::new(name);
         let named = |inner: &BStr| BString::from([name.as_slice(), inner].concat());
         let visit = &mut |path: &BStr, bytes: &[u8]| {
             let seen = self.plain(bytes, || named(path));
-            inside.is_clean &= self.is_clean(&seen);
-            inside.secrets.extend(self.secrets(bytes, &seen));
+            let noticed = self.noticed(bytes, &seen);
+            inside.is_clean &= noticed.is_clean;
+            inside.secrets.extend(noticed.secrets);
         };
         archive::expand("".into(), content, visit, &mut |gap| gaps.push(gap));
         inside.is_clean &= gaps.is_empty();
@@ -695,15 +696,7 @@ enum Looked {
     AsIs(Seen),
     Transcoded(Seen),
     /// An archive, or a pointer to a large file.
-    Inside(Inside),
-}
-
-/// What was seen inside of a content.
-struct Inside {
-    /// The numbers of the secrets, sorted and distinct.
-    secrets: Vec<u64>,
-    /// Whether there is nothing at all.
-    is_clean: bool,
+    Inside(Noticed),
 }
 
 impl Inspector for Collector<'_> {
@@ -721,7 +714,7 @@ impl Inspector for Collector<'_> {
                         self.inside(content, || self.blob(content))
                     }
                 };
-                return impl_seen::SeenText(Looked::Inside(Inside { is_clean: false, ..inside }));
+                return impl_seen::SeenText(Looked::Inside(Noticed { is_clean: false, ..inside }));
             }
             None if archive::is_archive(content) => {
                 return impl_seen::SeenText(Looked::Inside(self.inside(content, || self.blob(content))));
@@ -741,37 +734,33 @@ impl Inspector for Collector<'_> {
         })
     }
 
-    fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64> {
+    fn noticed(&self, content: &[u8], seen: &Self::Seen) -> Noticed {
         let seen = match &seen.0 {
             Looked::AsIs(seen) | Looked::Transcoded(seen) => seen,
-            Looked::Inside(inside) => return inside.secrets.clone(),
+            Looked::Inside(inside) => return inside.clone(),
         };
+        let mut noticed = Noticed { secrets: Vec::new(), is_clean: seen.undecoded().next().is_none() };
         if seen.is_clean() {
-            return Vec::new();
+            return noticed;
         }
         let text = text::text(content);
-        let mut numbers = Vec::new();
         for matched in self.detector.resolve(&text, seen) {
             let best = match matched.certainty {
                 Certainty::Fixed(confidence) => Some(confidence),
                 Certainty::Scored(log_odds) => score::confidence(log_odds + BEST_PATH),
             };
-            match best {
-                Some(best) if best >= self.min_confidence => numbers.push(self.number(&text, &matched)),
-                Some(_) => drop(lock(&self.below).insert(self.number(&text, &matched))),
-                None => {}
+            // What is no finding at any path is nothing, whatever confidence is asked for.
+            let Some(best) = best else { continue };
+            noticed.is_clean = false;
+            if best >= self.min_confidence {
+                noticed.secrets.push(self.number(&text, &matched));
+            } else {
+                lock(&self.below).insert(self.number(&text, &matched));
             }
         }
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers
-    }
-
-    fn is_clean(&self, seen: &Self::Seen) -> bool {
-        match &seen.0 {
-            Looked::AsIs(seen) | Looked::Transcoded(seen) => seen.is_clean() && seen.undecoded().next().is_none(),
-            Looked::Inside(inside) => inside.is_clean,
-        }
+        noticed.secrets.sort_unstable();
+        noticed.secrets.dedup();
+        noticed
     }
 
     fn threshold(&self) -> String {

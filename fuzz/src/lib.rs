@@ -108,7 +108,7 @@ pub mod history {
         content::Copied,
         detect::Seen,
         source::{
-            history::{History, Inspector, Options},
+            history::{History, Inspector, Noticed, Options},
             repository::Repository,
         },
     };
@@ -152,8 +152,9 @@ pub mod history {
         }
 
         // Anything may be a secret: an `S` is one, so that places in history are worked out.
-        fn secrets(&self, content: &[u8], _: &Self::Seen) -> Vec<u64> {
-            if content.contains(&b'S') { vec![u64::from(content[0]), 1 << 32] } else { Vec::new() }
+        fn noticed(&self, content: &[u8], _: &Self::Seen) -> Noticed {
+            let secrets = if content.contains(&b'S') { vec![u64::from(content[0]), 1 << 32] } else { Vec::new() };
+            Noticed { secrets, is_clean: false }
         }
 
         fn progress(&self, _: u64, _: u64) {}

@@ -7,7 +7,9 @@
 pub mod cache;
 mod commits;
 mod delta;
+mod known;
 pub mod lanes;
+mod lineage;
 mod messages;
 mod object;
 mod objects;
@@ -31,13 +33,14 @@ use bstr::BString;
 use rayon::prelude::*;
 
 use self::{
-    cache::{Cache, Known},
+    cache::Cache,
     commits::Commits,
     delta::{Forest, Visitor},
+    known::{Known, Remembered},
+    lineage::Lineage,
     messages::Messages,
     object::Kind,
     objects::{Absent, Objects},
-    pack::NONE,
     pieces::Piece,
     provenance::{EMPTY, Reduced},
     trees::{Bits, Graph, Leaf, Shared, Trees},
@@ -68,12 +71,11 @@ pub trait Inspector: Sync {
     fn derived_last(&self, content: &[u8], base: &Self::Seen, copied: &[Copied]) -> Self::Seen {
         self.derived(content, base, copied)
     }
-    /// Numbers for the secrets that were seen: equal for equal secrets of one rule; sorted, distinct.
-    fn secrets(&self, content: &[u8], seen: &Self::Seen) -> Vec<u64>;
-    /// Whether there is nothing at all in a content: no match of any confidence, nothing left out.
-    /// Only what is clean is remembered.
-    fn is_clean(&self, _seen: &Self::Seen) -> bool {
-        false
+    /// What there is in a content.
+    fn noticed(&self, content: &[u8], seen: &Self::Seen) -> Noticed;
+    /// The same for a content that is not derived from another one, nor another one from it.
+    fn look(&self, content: &[u8]) -> Noticed {
+        self.noticed(content, &self.whole(content))
     }
     /// What besides the rules decides which secrets count.
     fn threshold(&self) -> String {
@@ -83,6 +85,16 @@ pub trait Inspector: Sync {
     fn progress(&self, done: u64, total: u64);
     /// Whether to stop early.
     fn is_stopped(&self) -> bool;
+}
+
+/// What there is in a content.
+#[derive(Debug, Clone, Default)]
+pub struct Noticed {
+    /// Numbers for its secrets: equal for equal secrets of one rule; sorted, distinct.
+    pub secrets: Vec<u64>,
+    /// Whether there is nothing in it: no secret whatever the threshold is, nothing left out. Only what is clean is
+    /// remembered.
+    pub is_clean: bool,
 }
 
 /// What of a history to look at.
@@ -136,7 +148,7 @@ pub struct Outcome {
     pub commits: u64,
     /// Bytes of content.
     pub bytes: u64,
-    /// Objects that an earlier scan is known to have found nothing in.
+    /// Objects that were not read, because an earlier scan did.
     pub known: u64,
     /// Contents with findings that no ref reaches and that are not reported.
     pub unreachable: usize,
@@ -233,7 +245,7 @@ impl History {
             return Ok((large.bytes, large.secrets));
         }
         let (_, content) = self.objects.read(id.as_bytes())?;
-        Ok((content.len() as u64, inspector.secrets(&content, &inspector.whole(&content))))
+        Ok((content.len() as u64, inspector.look(&content).secrets))
     }
 
     /// Who wrote a commit, and when: name, e-mail, RFC 3339 date.
@@ -270,11 +282,12 @@ impl History {
     /// Looks at everything in scope, or at what is not known yet.
     pub fn inspect<I: Inspector>(&self, inspector: &I, cache: Option<&Cache>) -> Outcome {
         let mut outcome = Outcome { gaps: self.gaps.clone(), ..Outcome::default() };
-        let known = match cache {
-            Some(cache) => outcome.stage("cache", |_| cache.known(&self.objects)),
-            None => Known::nothing(),
+        let Remembered { known, lines, names, nodes } = match cache {
+            Some(cache) => outcome.stage("cache", |_| cache.remembered(&self.objects)),
+            None => Remembered::nothing(Known::nothing()),
         };
         outcome.known = known.count();
+        let lines_before = lines.len();
         let messages = Messages::default();
         let whole = self.is_whole();
         // A short range is read commit by commit; a whole history through the packs.
@@ -287,10 +300,10 @@ impl History {
             });
         }
         let read_commits = || {
-            let ready = messages.take_commits();
+            let lineage = Lineage::of(messages.take_commits().chain([lines]), self.objects.len());
             let is_stopped = || inspector.is_stopped();
             let (include, exclude) = (&tips.commits, &exclude.commits);
-            let commits = Commits::reachable(&self.objects, ready, include, exclude, &self.shallow, &is_stopped);
+            let commits = Commits::reachable(&self.objects, lineage, include, exclude, &self.shallow, &is_stopped);
             Scope::new(self, commits)
         };
         // Commits are put in order by one thread, beside those that read blobs.
@@ -302,7 +315,7 @@ impl History {
             outcome.gaps.push(self.gap(*id, absent.clone(), "commit"));
         }
         if !self.shallow.is_empty() {
-            let seen = self.shallow.iter().filter(|id| commits.find(id).is_some()).count();
+            let seen = self.shallow.iter().filter(|id| commits.find(&self.objects, id).is_some()).count();
             if seen > 0 {
                 let reason = format!(
                     "shallow clone: history before {seen} commit{} was not scanned",
@@ -318,24 +331,33 @@ impl History {
         }
         if !whole && self.options.messages {
             for node in commits.nodes.iter().filter(|n| n.wanted) {
-                if let Ok((_, content)) = self.objects.read(node.id.as_bytes()) {
-                    messages.hear(inspector, node.id, &content);
+                let id = self.objects.oid(node.number);
+                if let Ok((_, content)) = self.objects.read(id.as_bytes()) {
+                    messages.hear(inspector, id, &content);
                 }
             }
         }
         if whole || wanted > SHORT_RANGE {
             let forests = if whole { forests } else { self.forests() };
             let blobs = blobs.unwrap_or_else(|| self.inspect_blobs(inspector, &forests, &known));
-            if let Some(cache) = cache {
-                outcome.stage("remembering", |_| cache.keep_known(&self.objects, &known));
-            }
             let found = blobs.hand_over(&mut outcome);
-            let graph = outcome.stage("trees", |_| self.read_trees(inspector, &forests, &found, &known));
+            let graph = outcome.stage("trees", |_| self.read_trees(inspector, &forests, &found, &known, names));
+            let mut reduced = Reduced::new(&graph, &known, nodes);
             if inspector.is_stopped() {
                 outcome.gaps.push(Gap::new(GapKind::Interrupted, "history", "the scan was interrupted"));
             } else {
-                outcome.stage("places", |outcome| self.place_blobs(inspector, &found, &graph, &scope, &tips, outcome));
+                outcome.stage("places", |outcome| {
+                    self.place_blobs(inspector, &found, &mut reduced, &scope, &tips, outcome)
+                });
+                if known.is_kept() {
+                    reduced.reduce_all(&known);
+                }
             }
+            let has_news = known.has_news() || commits.lineage.lines.len() > lines_before;
+            if let Some(cache) = cache.filter(|_| has_news) {
+                outcome.stage("remembering", |_| cache.remember(&self.objects, &known, &commits.lineage, &reduced));
+            }
+            drop(reduced);
             release((forests, found, graph));
         } else {
             range::inspect(self, inspector, &scope, &mut outcome);
@@ -362,15 +384,15 @@ impl History {
         &self,
         inspector: &I,
         found: &HashMap<u32, Vec<u64>>,
-        graph: &Graph,
+        reduced: &mut Reduced<'_>,
         scope: &Scope,
         tips: &Tips,
         outcome: &mut Outcome,
     ) {
-        let mut reduced = Reduced::new(graph);
+        let graph = reduced.graph;
         let number = |tree: &Oid| self.objects.find(tree.as_bytes());
-        let reduce = |tree: &u32| if *tree == NONE { EMPTY } else { reduced.reduce(*tree) };
-        let reduce_all = || scope.trees.iter().map(reduce).collect::<Vec<u32>>();
+        let mut reduce = |tree: u32| if tree as usize >= graph.len() { EMPTY } else { reduced.reduce(tree) };
+        let reduce_all = || scope.commits.nodes.iter().map(|node| reduce(node.tree)).collect::<Vec<u32>>();
         let (trees, gaps) = rayon::join(reduce_all, || self.tree_gaps(scope, tips, graph));
         outcome.gaps.extend(gaps);
         let head_tree = scope.head.map(|at| trees[at as usize]);
@@ -384,7 +406,7 @@ impl History {
             })
             .collect();
         for places in introduced.chunk_by(|a, b| a.0 == b.0).filter(|places| places.len() >= MOST_PLACES) {
-            outcome.gaps.push(too_many(scope.commits.nodes[places[0].0].tree, MOST_PLACES));
+            outcome.gaps.push(too_many(scope.tree(&self.objects, places[0].0), MOST_PLACES));
         }
         for (at, new) in introduced {
             match new.leaf {
@@ -393,10 +415,12 @@ impl History {
                 }
                 Leaf::Name => {
                     let name: BString = new.path.rsplitn(2, |b| *b == b'/').next().unwrap_or_default().into();
-                    let secrets = inspector.secrets(&name, &inspector.whole(&name));
-                    let secrets = secrets.into_iter().map(|s| (s, false)).collect();
-                    let appearance = scope.appearance(at, new.path, Place::FileName, secrets);
-                    outcome.appearances.push(Appearance { text: Some(name.into()), ..appearance });
+                    let secrets: BTreeMap<u64, bool> =
+                        inspector.look(&name).secrets.into_iter().map(|s| (s, false)).collect();
+                    if !secrets.is_empty() {
+                        let appearance = scope.appearance(&self.objects, at, new.path, Place::FileName, secrets);
+                        outcome.appearances.push(Appearance { text: Some(name.into()), ..appearance });
+                    }
                 }
                 Leaf::Blob(blob) => {
                     appeared.insert(blob);
@@ -413,9 +437,10 @@ impl History {
                         .collect();
                     if !secrets.is_empty() {
                         let object = Some(self.objects.oid(blob));
-                        outcome
-                            .appearances
-                            .push(Appearance { object, ..scope.appearance(at, new.path, Place::Content, secrets) });
+                        outcome.appearances.push(Appearance {
+                            object,
+                            ..scope.appearance(&self.objects, at, new.path, Place::Content, secrets)
+                        });
                     }
                 }
             }
@@ -487,7 +512,8 @@ impl History {
                 }
             }
         }
-        delta::walk_loose(&self.objects, Kind::Blob, is_new, &blobs);
+        let may_be_new = |number| is_new(number) && known.may_be(number, Kind::Blob);
+        delta::walk_loose(&self.objects, Kind::Blob, may_be_new, &blobs);
         gathered
     }
 
@@ -497,36 +523,37 @@ impl History {
         forests: &[Forest],
         found: &HashMap<u32, Vec<u64>>,
         known: &Known,
+        names: Vec<Box<[u8]>>,
     ) -> Graph {
-        let wanted = Bits::of(found.keys().copied(), self.objects.len());
-        let name_has_secret = |name: &[u8]| {
-            name.len() >= 8 && {
-                let seen = inspector.whole(name);
-                !inspector.secrets(name, &seen).is_empty()
-            }
+        let all = 0..self.objects.len() as u32;
+        // What is remembered has to hold whatever will be found in what is not clean.
+        let wanted = match known.is_kept() {
+            true => Bits::of(all.filter(|number| !known.is_clean(*number)), self.objects.len()),
+            false => Bits::of(found.keys().copied(), self.objects.len()),
         };
-        let shared = Shared::default();
+        let is_clean_name = |name: &[u8]| name.len() < 8 || inspector.look(name).is_clean;
+        let shared = Shared::new(names);
         let is_stopped = || inspector.is_stopped();
-        let trees = |first| Trees::new(&self.objects, first, &wanted, &name_has_secret, &shared, &is_stopped);
+        let trees = |first| Trees::new(&self.objects, first, &wanted, &is_clean_name, &shared, &is_stopped);
         for (at, (pack, forest)) in self.objects.packs().iter().zip(forests).enumerate() {
             let first = self.objects.number(at, 0);
-            let wanted = |entry: u32| self.objects.is_first(first + entry);
+            let wanted = |entry: u32| self.objects.is_first(first + entry) && known.tree(first + entry).is_none();
             delta::walk(&self.objects, pack, forest, Kind::Tree, wanted, &trees(first));
         }
-        delta::walk_loose(&self.objects, Kind::Tree, |number| !known.is_clean(number), &trees(0));
+        let may_be_new = |number| known.may_be(number, Kind::Tree) && known.tree(number).is_none();
+        delta::walk_loose(&self.objects, Kind::Tree, may_be_new, &trees(0));
         shared.finish(self.objects.len())
     }
 
     /// Gaps for what reachable trees name and what is not there, or does not decode.
     fn tree_gaps(&self, scope: &Scope, tips: &Tips, graph: &Graph) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        let of_commits = scope.commits.nodes.iter().zip(&scope.trees).filter(|(node, _)| node.wanted);
-        let of_tips = tips.trees.iter().map(|tree| (*tree, self.objects.find(tree.as_bytes()).unwrap_or(NONE)));
-        let mut numbers = Vec::new();
-        for (tree, number) in of_commits.map(|(node, number)| (node.tree, *number)).chain(of_tips) {
-            match number {
-                NONE => gaps.push(self.gap(tree, Absent::Missing, "tree")),
-                number => numbers.push(number),
+        let mut numbers: Vec<u32> = tips.trees.iter().filter_map(|tree| self.objects.find(tree.as_bytes())).collect();
+        for (at, node) in scope.commits.nodes.iter().enumerate().filter(|(_, node)| node.wanted) {
+            if (node.tree as usize) < graph.len() {
+                numbers.push(node.tree);
+            } else {
+                gaps.push(self.gap(scope.tree(&self.objects, at), Absent::Missing, "tree"));
             }
         }
         if graph.missing.is_empty() && graph.failed.is_empty() {
@@ -570,18 +597,18 @@ impl History {
         outcome: &mut Outcome,
     ) {
         let secrets_of = |text: &[u8]| -> BTreeMap<u64, bool> {
-            inspector.secrets(text, &inspector.whole(text)).into_iter().map(|s| (s, false)).collect()
+            inspector.look(text).secrets.into_iter().map(|s| (s, false)).collect()
         };
         // Of what people wrote into their names only the first commit matters.
         let mut authors: BTreeMap<Vec<u8>, (u32, usize, BTreeMap<u64, bool>)> = BTreeMap::new();
         for said in messages.into_said() {
-            let Some(at) = scope.commits.find(&said.commit).map(|at| at as usize) else { continue };
+            let Some(at) = scope.commits.find(&self.objects, &said.commit).map(|at| at as usize) else { continue };
             if !scope.commits.nodes[at].wanted {
                 continue;
             }
             if said.what != "author" {
                 let name = format!("commit {} {}", &said.commit.to_string()[..12], said.what);
-                let appearance = scope.appearance(at, name.into(), Place::Commit, said.secrets);
+                let appearance = scope.appearance(&self.objects, at, name.into(), Place::Commit, said.secrets);
                 outcome.appearances.push(Appearance { object: Some(said.commit), text: Some(said.text), ..appearance });
             } else {
                 let first = authors.entry(said.text).or_insert_with(|| (u32::MAX, at, said.secrets));
@@ -591,9 +618,9 @@ impl History {
             }
         }
         for (person, (_, at, secrets)) in authors {
-            let id = scope.commits.nodes[at].id;
+            let id = self.objects.oid(scope.commits.nodes[at].number);
             let name = format!("commit {} author", &id.to_string()[..12]);
-            let appearance = scope.appearance(at, name.into(), Place::Commit, secrets);
+            let appearance = scope.appearance(&self.objects, at, name.into(), Place::Commit, secrets);
             outcome.appearances.push(Appearance { object: Some(id), text: Some(person), ..appearance });
         }
         for (name, id, content) in &tips.tags {
@@ -685,8 +712,6 @@ struct Tips {
 #[derive(Debug)]
 struct Scope {
     commits: Commits,
-    /// The numbers of their trees, or [`NONE`].
-    trees: Vec<u32>,
     order: Vec<u32>,
     pushed: Option<Vec<bool>>,
     head: Option<u32>,
@@ -694,17 +719,28 @@ struct Scope {
 
 impl Scope {
     fn new(history: &History, commits: Commits) -> Self {
-        let pushed = (!history.remotes.is_empty()).then(|| commits.reached_from(&history.remotes));
-        let (order, head) = (commits.order(), history.head.and_then(|id| commits.find(&id)));
-        let mut trees = Vec::new();
-        history.objects.find_all(commits.nodes.iter().map(|node| node.tree.as_bytes()), &mut trees);
-        Scope { commits, trees, order, pushed, head }
+        let objects = &history.objects;
+        let pushed = (!history.remotes.is_empty()).then(|| commits.reached_from(objects, &history.remotes));
+        let (order, head) = (commits.order(objects), history.head.and_then(|id| commits.find(objects, &id)));
+        Scope { commits, order, pushed, head }
+    }
+
+    /// The tree of the commit at this place of the list.
+    fn tree(&self, objects: &Objects, at: usize) -> Oid {
+        self.commits.lineage.oid(objects, self.commits.nodes[at].tree)
     }
 
     /// Something that the commit at this place of the list brought.
-    fn appearance(&self, at: usize, path: BString, place: Place, secrets: BTreeMap<u64, bool>) -> Appearance {
+    fn appearance(
+        &self,
+        objects: &Objects,
+        at: usize,
+        path: BString,
+        place: Place,
+        secrets: BTreeMap<u64, bool>,
+    ) -> Appearance {
         Appearance {
-            commit: Some(self.commits.nodes[at].id),
+            commit: Some(objects.oid(self.commits.nodes[at].number)),
             pushed: self.pushed.as_ref().map(|p| p[at]),
             order: self.order[at],
             ..Appearance::new(path, place, secrets)
@@ -777,9 +813,9 @@ impl<I> Copy for Blobs<'_, I> {}
 impl<I: Inspector> Blobs<'_, I> {
     /// Notes what was seen in a blob.
     fn gather(&self, entry: u32, content: &[u8], seen: &I::Seen) {
-        let secrets = self.inspector.secrets(content, seen);
-        if self.inspector.is_clean(seen) {
-            self.known.clean_blob(self.first + entry, content.len());
+        let Noticed { secrets, is_clean } = self.inspector.noticed(content, seen);
+        if is_clean {
+            self.known.clean_blob(self.first + entry, content.len() as u64);
         } else if !secrets.is_empty() {
             lock(&self.gathered.found).insert(self.first + entry, secrets);
         }
@@ -813,7 +849,9 @@ impl<I: Inspector> Visitor for Blobs<'_, I> {
 
     fn large(&self, entry: u32, content: &mut dyn Read) -> io::Result<()> {
         let large = Large::inspect(self.inspector, content)?;
-        if !large.secrets.is_empty() {
+        if large.is_clean {
+            self.known.clean_blob(self.first + entry, large.bytes);
+        } else if !large.secrets.is_empty() {
             lock(&self.gathered.found).insert(self.first + entry, large.secrets);
         }
         self.gathered.bytes.fetch_add(large.bytes, Ordering::Relaxed);
@@ -837,16 +875,20 @@ struct Large {
     bytes: u64,
     /// The numbers of the secrets in all pieces.
     secrets: Vec<u64>,
+    /// Whether all of it was looked at, and all pieces are clean.
+    is_clean: bool,
 }
 
 impl Large {
     fn inspect<I: Inspector>(inspector: &I, content: &mut dyn Read) -> io::Result<Large> {
-        let mut secrets: BTreeSet<u64> = BTreeSet::new();
+        let (mut secrets, mut is_clean) = (BTreeSet::new(), true);
         let bytes = pieces::for_each(content, &mut |piece| {
-            secrets.extend(inspector.secrets(piece.bytes, &inspector.whole(piece.bytes)));
+            let noticed = inspector.look(piece.bytes);
+            secrets.extend(noticed.secrets);
+            is_clean &= noticed.is_clean && !inspector.is_stopped();
             !inspector.is_stopped()
         })?;
-        Ok(Large { bytes, secrets: secrets.into_iter().collect() })
+        Ok(Large { bytes, secrets: secrets.into_iter().collect(), is_clean })
     }
 }
 

@@ -12,7 +12,7 @@ use keysift::{
     GapKind,
     content::Copied,
     source::{
-        history::{History, Inspector, Options, Outcome, cache::Cache},
+        history::{History, Inspector, Noticed, Options, Outcome, cache::Cache},
         repository::{Backend, Environment, Repository},
     },
 };
@@ -76,6 +76,8 @@ fn everything() -> Repo {
     repo.commit(&format!("Use {}", github_token(4)));
     repo.git(["-c", &format!("user.name={}", github_token(5)), "commit", "-q", "--allow-empty", "-m", "x"]);
     repo.git(["tag", "-a", "-m", &line(6), "v1"]);
+    repo.put("deep/down/c.env", line(12));
+    repo.put("deep/plain.txt", "nothing\n");
     repo.put("a.env", format!("# moved\n{}", line(1)));
     repo.write("lost", line(7));
     repo.git(["hash-object", "-w", "lost"]);
@@ -95,7 +97,7 @@ fn a_second_scan_says_what_the_first_one_said() {
 #[test]
 fn whatever_happens_to_the_repository_the_cache_changes_nothing() {
     let repo = everything();
-    let steps: [(&str, &dyn Fn()); 9] = [
+    let steps: [(&str, &dyn Fn()); 17] = [
         ("a new secret", &|| repo.put("c.env", line(8))),
         ("HEAD loses a secret", &|| repo.put("a.env", "moved\n")),
         ("a branch from before", &|| {
@@ -111,6 +113,28 @@ fn whatever_happens_to_the_repository_the_cache_changes_nothing() {
             repo.run("repack -aq");
         }),
         ("a branch goes away", &|| drop(repo.run("branch -qD old"))),
+        ("what nothing led to is gone", &|| drop(repo.run("prune"))),
+        ("a folder has another name", &|| {
+            repo.run("mv deep shallow");
+            repo.commit("moved");
+        }),
+        ("a submodule", &|| {
+            repo.git(["update-index", "--add", "--cacheinfo", &format!("160000,{},sub", repo.oid("HEAD"))]);
+            repo.commit("submodule");
+        }),
+        ("a pointer to a large file", &|| {
+            let version = "https://git-lfs.github.com/spec/v1";
+            repo.put("large.bin", format!("version {version}\noid sha256:{}\nsize 3\n", "ab".repeat(32)));
+        }),
+        ("the large file", &|| {
+            let id = "ab".repeat(32);
+            let path = repo.dot_git("lfs/objects/ab/ab").join(id);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, line(13)).unwrap();
+        }),
+        ("an object that will be lost", &|| repo.put("gone/lost.txt", "lost\n")),
+        ("it is lost", &|| fs::remove_file(repo.loose(&repo.oid("HEAD:gone/lost.txt"))).unwrap()),
+        ("it is there again", &|| drop(repo.run("hash-object -w gone/lost.txt"))),
         ("a secret in the name of a file", &|| repo.put(github_token(11), "x\n")),
     ];
     same(&repo, &[]);
@@ -118,8 +142,68 @@ fn whatever_happens_to_the_repository_the_cache_changes_nothing() {
         step();
         let [first, again] = same(&repo, &[]);
         assert!(!first.contains("cache: 0 objects"), "{what}: {first}");
-        // What cannot be told without a secret is not remembered.
-        assert_eq!(again.contains("nothing is new"), !what.contains("name"), "{what}: {again}");
+        // What cannot be told without a secret is not remembered, nor what depends on more than git's objects.
+        let may_be = !what.contains("name of a file") && !repo.path().join("large.bin").exists();
+        assert_eq!(again.contains("nothing is new"), may_be, "{what}: {again}");
+    }
+}
+
+/// How many objects a scan did not read, and how many there are.
+fn unread(repo: &Repo) -> (usize, usize) {
+    let run = repo.keysift(["scan", "--history", "-v"]).exits(0);
+    let (_, known) = run.out.split_once("cache: ").unwrap_or_else(|| panic!("{run:#?}"));
+    let all = repo.run("cat-file --batch-all-objects --batch-check --unordered").lines().count();
+    (known.split_once(' ').unwrap().0.parse().unwrap_or(usize::MAX), all)
+}
+
+#[test]
+fn after_a_fetch_only_new_objects_are_read() {
+    let origin = Repo::new();
+    for n in 0..20 {
+        origin.put(format!("a/{}/{n}.txt", n % 3), format!("{n}\n").repeat(30));
+    }
+    let repo = origin.clone_to("clone", &["--bare"]);
+    assert_eq!(unread(&repo).0, 0);
+    let (_, before) = unread(&repo);
+    origin.put("a/1/4.txt", "changed\n");
+    for packed in [false, true] {
+        repo.run("fetch -q origin +refs/heads/*:refs/heads/*");
+        if packed {
+            repo.run("repack -adq");
+        }
+        let (known, all) = unread(&repo);
+        // A commit, three trees and a blob.
+        assert_eq!((known, all), (if packed { all } else { before }, before + 5));
+    }
+}
+
+#[test]
+fn a_shallow_clone_that_grows_is_read_to_its_end() {
+    let origin = everything();
+    let url = format!("file://{}", origin.path().display());
+    let repo = origin.clone_to("clone", &["--depth=2"]);
+    repo.git(["remote", "set-url", "origin", &url]);
+    for fetch in ["fetch -q", "fetch -q --deepen=1", "fetch -q --unshallow"] {
+        repo.run(fetch);
+        let [first, _] = same(&repo, &[]);
+        assert_eq!(first.contains("cache: 0 objects"), fetch == "fetch -q", "{fetch}: {first}");
+    }
+}
+
+#[test]
+fn a_secret_in_a_name_is_not_remembered() {
+    let repo = everything();
+    let name = github_token(21);
+    repo.put(format!("{name}/under.env"), line(22));
+    repo.put(format!("beside/{name}"), "x\n");
+    for _ in 0..2 {
+        repo.commit("more");
+        same(&repo, &[]);
+        for file in files(&repo) {
+            let content = fs::read(&file).unwrap();
+            let part = &name.as_bytes()[8..16];
+            assert!(!content.windows(part.len()).any(|w| w == part), "{}", file.display());
+        }
     }
 }
 
@@ -165,7 +249,7 @@ fn a_damaged_cache_is_said_and_not_used() {
                 _ => content.push(b'x'),
             }
             fs::write(&file, content).unwrap();
-            if file.ends_with("contents") {
+            if file.ends_with("objects") {
                 // As long as nothing is new nobody looks at it.
                 repo.commit("more");
             }
@@ -231,12 +315,8 @@ impl Inspector for Impatient {
         self.whole(content)
     }
 
-    fn secrets(&self, _: &[u8], seen: &bool) -> Vec<u64> {
-        if *seen { vec![1] } else { Vec::new() }
-    }
-
-    fn is_clean(&self, seen: &bool) -> bool {
-        !seen
+    fn noticed(&self, _: &[u8], seen: &bool) -> Noticed {
+        Noticed { secrets: seen.then_some(1).into_iter().collect(), is_clean: !seen }
     }
 
     fn progress(&self, _: u64, _: u64) {}

@@ -7,7 +7,7 @@ use keysift::{
     content::Copied,
     source::{
         history::{
-            History, Inspector, Options,
+            History, Inspector, Noticed, Options,
             pieces::{self, LARGE},
         },
         repository::{Backend, Environment, Repository},
@@ -51,8 +51,8 @@ impl Inspector for Small {
         self.whole(content)
     }
 
-    fn secrets(&self, _: &[u8], seen: &bool) -> Vec<u64> {
-        if *seen { vec![7] } else { Vec::new() }
+    fn noticed(&self, _: &[u8], seen: &bool) -> Noticed {
+        Noticed { secrets: seen.then_some(7).into_iter().collect(), is_clean: !seen }
     }
 
     fn progress(&self, _: u64, _: u64) {}

@@ -1,27 +1,30 @@
 //! What earlier scans of a history learnt, so that the next one looks only at what is new.
 //!
-//! Two files a repository. `contents` names objects in which there is nothing at all: no match of any
-//! confidence, nothing that could not be looked at. `outcome` says where secrets appeared, and is bound to
-//! the very refs, packs and loose objects of that scan. Neither holds a secret: what was found is named by
+//! Two files a repository. `objects` says of objects what a later scan need not look at again ([`known`]). `outcome`
+//! says where secrets appeared, and is bound to the very refs, packs and loose objects of that scan. Neither holds a secret: what was found is named by
 //! its object and its rank among that object's secrets, and found again by looking. A file is written whole
 //! or not at all, carries a checksum, and counts only under the key that it was written for.
 
 use std::{
     collections::{HashMap, HashSet},
     fs,
-    io::{self, Write},
+    io::{self, Seek, Write},
     path::{Path, PathBuf},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
+    sync::Mutex,
 };
 
 use bstr::BString;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Appearance, History, Inspector, Outcome, lock, object, objects::Objects};
+use super::{
+    Appearance, History, Inspector, Outcome,
+    known::{self, Known, Remembered},
+    lineage::Lineage,
+    lock, object,
+    objects::Objects,
+    provenance::Reduced,
+};
 use crate::{
     content::Place,
     gap::{Gap, GapKind},
@@ -32,6 +35,8 @@ use crate::{
 const MAGIC: &[u8; 16] = b"keysift-cache-1\n";
 /// Bytes of a hash.
 const HASH: usize = 32;
+/// What stands before the body of a file: that, its key, the hash of its body under that key.
+const HEAD: usize = MAGIC.len() + 2 * HASH;
 
 /// What every file of a repository's cache is named by.
 type Key = [u8; HASH];
@@ -74,40 +79,25 @@ impl Cache {
     }
 
     /// What is known of the objects of a history.
-    pub(super) fn known(&self, objects: &Objects) -> Known {
-        let values = (0..objects.len()).map(|_| AtomicU32::new(UNKNOWN)).collect();
-        let known = Known { values, has_news: AtomicBool::new(false) };
-        let entry = objects.width + 4;
-        let Some(body) = self.read("contents", &self.engine).filter(|b| b.len().is_multiple_of(entry)) else {
-            return known;
-        };
-        for entry in body.chunks_exact(entry) {
-            let (id, value) = entry.split_at(objects.width);
-            if let Some(number) = objects.find(id) {
-                let value = value.try_into().map_or(UNKNOWN, u32::from_le_bytes);
-                known.values[number as usize].store(value, Ordering::Relaxed);
-            }
-        }
-        known
+    pub(super) fn remembered(&self, objects: &Objects) -> Remembered {
+        let nothing = || Remembered::nothing(Known::to_be(objects.len()));
+        let Some(file) = self.read("objects", &self.engine) else { return nothing() };
+        Remembered::read(&file[HEAD..], objects).unwrap_or_else(|_| {
+            self.damaged("objects");
+            nothing()
+        })
     }
 
     /// Remembers what is known of objects.
-    pub(super) fn keep_known(&self, objects: &Objects, known: &Known) {
-        if !known.has_news.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut body = Vec::new();
-        for number in (0..objects.len() as u32).filter(|number| known.is_clean(*number)) {
-            body.extend_from_slice(objects.id(number));
-            body.extend_from_slice(&known.value(number).to_le_bytes());
-        }
-        self.write("contents", &self.engine, &body);
+    pub(super) fn remember(&self, objects: &Objects, known: &Known, lineage: &Lineage, reduced: &Reduced<'_>) {
+        self.write("objects", &self.engine, &mut |out| known::write(out, objects, known, lineage, reduced));
     }
 
     /// What the last scan came to, if it was one of the same state.
     pub fn recall<I: Inspector>(&self, history: &History, inspector: &I) -> Option<Memory> {
-        let body = self.read("outcome", &self.key(history, inspector))?;
-        let restored = postcard::from_bytes::<StoredMemory>(&body).ok().and_then(|s| s.restore(history, inspector));
+        let file = self.read("outcome", &self.key(history, inspector))?;
+        let restored =
+            postcard::from_bytes::<StoredMemory>(&file[HEAD..]).ok().and_then(|s| s.restore(history, inspector));
         if restored.is_none() {
             self.damaged("outcome");
         }
@@ -119,7 +109,7 @@ impl Cache {
         let lasts = memory.outcome.gaps.iter().all(|gap| lasts(gap.kind));
         if let Some(stored) = lasts.then(|| StoredMemory::of(history, inspector, memory)).flatten() {
             let body = postcard::to_allocvec(&stored).unwrap_or_default();
-            self.write("outcome", &self.key(history, inspector), &body);
+            self.write("outcome", &self.key(history, inspector), &mut |out| out.write_all(&body));
         }
     }
 
@@ -133,7 +123,7 @@ impl Cache {
         hash.finalize().into()
     }
 
-    /// The body of a file. `None` where there is none for this key, or it is damaged.
+    /// A file, whose body starts behind its [`HEAD`]. `None` where there is none for this key, or it is damaged.
     fn read(&self, name: &str, key: &Key) -> Option<Vec<u8>> {
         let path = self.folder.join(name);
         let file = match fs::read(&path) {
@@ -144,14 +134,13 @@ impl Cache {
                 return None;
             }
         };
-        let head = MAGIC.len() + 2 * HASH;
-        if file.len() >= head && file.starts_with(MAGIC) {
-            let (stored, sum, body) = (&file[MAGIC.len()..][..HASH], &file[head - HASH..head], &file[head..]);
+        if file.len() >= HEAD && file.starts_with(MAGIC) {
+            let (stored, sum) = file[MAGIC.len()..HEAD].split_at(HASH);
             if stored != key {
                 return None;
             }
-            if sum == checksum(key, body) {
-                return Some(body.to_vec());
+            if *blake3::keyed_hash(key, &file[HEAD..]).as_bytes() == *sum {
+                return Some(file);
             }
         }
         self.damaged(name);
@@ -162,13 +151,16 @@ impl Cache {
         self.remark(format!("the cache {} is damaged and was not used", self.folder.join(name).display()));
     }
 
-    fn write(&self, name: &str, key: &Key, body: &[u8]) {
-        let write = || -> io::Result<()> {
+    fn write(&self, name: &str, key: &Key, body: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) {
+        let mut write = || -> io::Result<()> {
             fs::create_dir_all(&self.folder)?;
             let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-            for part in [&MAGIC[..], key, &checksum(key, body), body] {
-                file.write_all(part)?;
-            }
+            file.write_all(&[0; HEAD])?;
+            let mut out = Summed { file: &file, sum: blake3::Hasher::new_keyed(key) };
+            body(&mut out)?;
+            let sum = out.sum.finalize();
+            file.rewind()?;
+            file.write_all(&[MAGIC, &key[..], sum.as_bytes()].concat())?;
             file.persist(self.folder.join(name)).map_err(|e| e.error)?;
             Ok(())
         };
@@ -182,78 +174,28 @@ impl Cache {
     }
 }
 
-fn checksum(key: &Key, body: &[u8]) -> Key {
-    blake3::keyed_hash(key, body).into()
+/// A file with the hash of what was written to it.
+struct Summed<'a> {
+    file: &'a tempfile::NamedTempFile,
+    sum: blake3::Hasher,
+}
+
+impl Write for Summed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.as_file().write(bytes)?;
+        self.sum.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether such a gap stays while refs and objects stay: others may be mended without a trace in them.
 fn lasts(kind: GapKind) -> bool {
     use GapKind::{Changed, CorruptObject, CorruptPack, Interrupted, Unreadable};
     !matches!(kind, Unreadable | Changed | CorruptObject | CorruptPack | Interrupted)
-}
-
-/// Nothing is known of an object.
-const UNKNOWN: u32 = 0;
-/// The object is no blob, and clean.
-const TEXT: u32 = 1;
-/// The object is a clean blob; its size is added to this.
-const BLOB: u32 = 2;
-
-/// Which objects are known to be clean.
-#[derive(Debug)]
-pub(super) struct Known {
-    /// By number; none where nothing is to be remembered.
-    values: Vec<AtomicU32>,
-    /// Whether something was learnt.
-    has_news: AtomicBool,
-}
-
-impl Known {
-    /// Nothing is known, and nothing is to be remembered.
-    pub fn nothing() -> Known {
-        Known { values: Vec::new(), has_news: AtomicBool::new(false) }
-    }
-
-    /// [`UNKNOWN`], [`TEXT`], or the size of a blob above [`BLOB`].
-    fn value(&self, number: u32) -> u32 {
-        self.values.get(number as usize).map_or(UNKNOWN, |value| value.load(Ordering::Relaxed))
-    }
-
-    /// How many objects are known to be clean.
-    pub fn count(&self) -> u64 {
-        self.values.iter().filter(|value| value.load(Ordering::Relaxed) != UNKNOWN).count() as u64
-    }
-
-    /// Whether an object is known to be clean.
-    pub fn is_clean(&self, number: u32) -> bool {
-        self.value(number) != UNKNOWN
-    }
-
-    /// The size of an object that is known to be a clean blob.
-    pub fn blob(&self, number: u32) -> Option<u64> {
-        let value = self.value(number);
-        (value >= BLOB).then(|| u64::from(value - BLOB))
-    }
-
-    /// There is nothing in this blob.
-    pub fn clean_blob(&self, number: u32, size: usize) {
-        if let Ok(value) = u32::try_from(size as u64 + u64::from(BLOB)) {
-            self.set(number, value);
-        }
-    }
-
-    /// There is nothing in this commit or tag.
-    pub fn clean_text(&self, number: u32) {
-        self.set(number, TEXT);
-    }
-
-    fn set(&self, number: u32, value: u32) {
-        let Some(known) = self.values.get(number as usize) else { return };
-        known.store(value, Ordering::Relaxed);
-        if !self.has_news.load(Ordering::Relaxed) {
-            self.has_news.store(true, Ordering::Relaxed);
-        }
-    }
 }
 
 /// A [`Memory`] on disk.
@@ -389,7 +331,7 @@ impl Text {
                 Some(at) => Some(object::texts(&content).nth(at as usize)?.to_vec()),
             };
             let text = part.as_ref().unwrap_or(&content);
-            let numbers = inspector.secrets(text, &inspector.whole(text));
+            let numbers = inspector.look(text).secrets;
             Some((place, (part, numbers)))
         };
         distinct.into_par_iter().filter_map(read).collect()

@@ -7,11 +7,12 @@ use std::{
 };
 
 use super::{
-    Inspector,
-    cache::Known,
+    Inspector, Noticed,
     delta::{Forest, Visitor, walk, walk_loose},
+    known::Known,
     lanes::Lanes,
-    object::{self, Commit, Kind},
+    lineage::Lines,
+    object::{self, Kind},
     objects::Objects,
 };
 use crate::{content::Copied, source::oid::Oid};
@@ -40,7 +41,7 @@ pub struct Messages(Lanes<Heard>);
 /// What one thread read.
 #[derive(Debug, Default)]
 struct Heard {
-    commits: Vec<(Oid, Commit)>,
+    commits: Lines,
     said: Vec<Said>,
     /// Texts that were clean, by the hash that is theirs.
     recent: Vec<u64>,
@@ -61,9 +62,8 @@ struct Verdict {
 
 impl Verdict {
     fn on<I: Inspector>(inspector: &I, text: &[u8]) -> Verdict {
-        let seen = inspector.whole(text);
-        let secrets = inspector.secrets(text, &seen).into_iter().map(|s| (s, false)).collect();
-        Verdict { secrets, is_clean: inspector.is_clean(&seen) }
+        let Noticed { secrets, is_clean } = inspector.look(text);
+        Verdict { secrets: secrets.into_iter().map(|s| (s, false)).collect(), is_clean }
     }
 }
 
@@ -84,7 +84,7 @@ impl Heard {
 }
 
 impl Messages {
-    /// Reads every commit there is, through the packs, and listens to those that are not known.
+    /// Reads every commit that is not known, through the packs, and listens to those that are not known to be clean.
     pub fn read<I: Inspector>(
         &self,
         objects: &Objects,
@@ -94,12 +94,13 @@ impl Messages {
         known: &Known,
     ) {
         let commits = Commits { messages: self, inspector, listen, known, objects, first: 0 };
+        let is_settled = |number| (!listen || known.is_clean(number)) && known.has_line(number);
         for (at, (pack, forest)) in objects.packs().iter().zip(forests).enumerate() {
             let first = objects.number(at, 0);
-            let wanted = |entry| objects.is_first(first + entry);
+            let wanted = |entry| objects.is_first(first + entry) && !is_settled(first + entry);
             walk(objects, pack, forest, Kind::Commit, wanted, &Commits { first, ..commits });
         }
-        walk_loose(objects, Kind::Commit, |number| known.blob(number).is_none(), &commits);
+        walk_loose(objects, Kind::Commit, |number| known.may_be(number, Kind::Commit) && !is_settled(number), &commits);
     }
 
     /// Looks at the texts of one commit; whether there is nothing in them.
@@ -135,9 +136,9 @@ impl Messages {
         is_clean
     }
 
-    /// The commits that were read, by id.
-    pub fn take_commits(&self) -> HashMap<Oid, Commit> {
-        self.0.take_each(|heard| std::mem::take(&mut heard.commits)).flatten().collect()
+    /// What the commits say that were read.
+    pub fn take_commits(&self) -> impl Iterator<Item = Lines> {
+        self.0.take_each(|heard| std::mem::take(&mut heard.commits))
     }
 
     /// What was found.
@@ -171,11 +172,13 @@ impl<I: Inspector> Visitor for Commits<'_, I> {
     fn visit(&self, entry: u32, content: &[u8], _base: Option<(&(), &[Copied])>) {
         let number = self.first + entry;
         let id = self.objects.oid(number);
-        if let Some(commit) = object::commit(content) {
-            self.messages.0.lock().commits.push((id, commit));
+        if !self.known.has_line(number)
+            && let Some(commit) = object::commit(content)
+        {
+            self.messages.0.lock().commits.add(self.objects, number, &commit);
         }
         if self.listen && !self.known.is_clean(number) && self.messages.hear(self.inspector, id, content) {
-            self.known.clean_text(number);
+            self.known.clean_commit(number);
         }
     }
 

@@ -8,10 +8,14 @@ use std::collections::HashMap;
 
 use bstr::BString;
 use foldhash::quality::RandomState;
+use serde::{Deserialize, Serialize};
 
-use super::trees::{Graph, Leaf};
+use super::{
+    known::Known,
+    trees::{Graph, Leaf},
+};
 
-/// The number of a tree that leads to nothing.
+/// The number of a tree that leads to nothing: the first one.
 pub const EMPTY: u32 = 0;
 /// No reduction yet.
 const UNKNOWN: u32 = u32::MAX;
@@ -19,20 +23,28 @@ const UNKNOWN: u32 = u32::MAX;
 const OPEN: u32 = u32::MAX - 1;
 
 /// What a name in a reduced tree stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Item {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Item {
+    /// A reduced tree, by number.
     Tree(u32),
+    /// Something wanted.
     Leaf(Leaf),
 }
+
+/// A reduced tree: names by number, and what they stand for.
+pub type Node = Box<[(u32, Item)]>;
 
 /// Trees reduced to what leads to findings; equal ones have equal numbers.
 #[derive(Debug)]
 pub struct Reduced<'a> {
-    graph: &'a Graph,
-    nodes: Vec<Box<[(u32, Item)]>>,
-    numbers: HashMap<Box<[(u32, Item)]>, u32, RandomState>,
+    /// What is reduced.
+    pub graph: &'a Graph,
+    nodes: Vec<Node>,
+    numbers: HashMap<Node, u32, RandomState>,
     /// Number of a tree's object → its reduction, or [`UNKNOWN`].
     known: Vec<u32>,
+    /// Number of a tree's object → whether all that it leads to was there.
+    is_whole: Vec<bool>,
 }
 
 /// A tree that is being reduced.
@@ -42,6 +54,7 @@ struct Open {
     /// Which of its subtrees comes next.
     next: usize,
     items: Vec<(u32, Item)>,
+    is_whole: bool,
 }
 
 /// Something that a commit has and none of its parents has at the same path.
@@ -56,9 +69,21 @@ pub struct Introduced {
 }
 
 impl<'a> Reduced<'a> {
-    /// No tree reduced yet.
-    pub fn new(graph: &'a Graph) -> Self {
-        Reduced { graph, nodes: vec![Box::default()], numbers: HashMap::default(), known: vec![UNKNOWN; graph.len()] }
+    /// Only those trees are reduced that are known, to these reductions. The graph has the names in them.
+    pub fn new(graph: &'a Graph, known: &Known, mut nodes: Vec<Node>) -> Self {
+        if nodes.is_empty() {
+            nodes.push(Box::default());
+        }
+        let numbers = nodes.iter().cloned().zip(0..).collect();
+        let trees: Vec<Option<u32>> = (0..graph.len() as u32).map(|number| known.tree(number)).collect();
+        let is_whole = trees.iter().map(Option::is_some).collect();
+        let known = trees.into_iter().map(|node| node.unwrap_or(UNKNOWN)).collect();
+        Reduced { graph, nodes, numbers, known, is_whole }
+    }
+
+    /// All reductions, by number.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
     }
 
     /// The number of a tree's reduction. A tree that is inside of itself, as only lies about ids can have it, is
@@ -72,26 +97,42 @@ impl<'a> Reduced<'a> {
             match self.go_on(open) {
                 Some(subtree) => todo.push(self.begin(subtree)),
                 None => {
-                    let Open { tree, items, .. } = todo.pop().expect("it is the last one");
+                    let Open { tree, items, is_whole, .. } = todo.pop().expect("it is the last one");
                     self.known[tree as usize] = self.number(items);
+                    self.is_whole[tree as usize] = is_whole;
                 }
             }
         }
         self.known[tree as usize]
     }
 
+    /// Reduces every tree that was read, and notes which are known now.
+    pub fn reduce_all(&mut self, known: &Known) {
+        for tree in self.graph.numbers() {
+            let node = self.reduce(tree);
+            if self.is_whole[tree as usize] {
+                known.whole_tree(tree, node);
+            }
+        }
+    }
+
     /// A tree of whose reduction there are only the leaves yet.
     fn begin(&mut self, tree: u32) -> Open {
         self.known[tree as usize] = OPEN;
         let leaves = self.graph.tree(tree).1;
-        Open { tree, next: 0, items: leaves.iter().map(|(name, leaf)| (*name, Item::Leaf(*leaf))).collect() }
+        let items = leaves.iter().map(|(name, leaf)| (*name, Item::Leaf(*leaf))).collect();
+        Open { tree, next: 0, items, is_whole: self.graph.is_whole(tree) }
     }
 
     /// Adds subtrees to a reduction, up to one that has to be reduced before.
     fn go_on(&self, open: &mut Open) -> Option<u32> {
         for (name, subtree) in &self.graph.tree(open.tree).0[open.next..] {
-            match self.known[*subtree as usize] {
-                UNKNOWN => return Some(*subtree),
+            let known = self.known[*subtree as usize];
+            if known == UNKNOWN {
+                return Some(*subtree);
+            }
+            open.is_whole &= self.is_whole[*subtree as usize];
+            match known {
                 OPEN | EMPTY => {}
                 number => open.items.push((*name, Item::Tree(number))),
             }

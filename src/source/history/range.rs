@@ -70,8 +70,8 @@ pub(super) fn inspect<I: Inspector>(history: &History, inspector: &I, scope: &Sc
             gaps.push(Gap::new(GapKind::Interrupted, "history", "the scan was interrupted"));
             break;
         }
-        let parents: Vec<Oid> = node.parents.iter().map(|p| scope.commits.nodes[*p as usize].tree).collect();
-        let changes = changes(history, node.tree, parents, &mut gaps, &mut submodules);
+        let parents: Vec<Oid> = node.parents.iter().map(|p| scope.tree(&history.objects, *p as usize)).collect();
+        let changes = changes(history, scope.tree(&history.objects, at), parents, &mut gaps, &mut submodules);
         // What moved from one file to another within a commit is not new.
         let mut moved: Option<BTreeSet<u64>> = None;
         for change in &changes.new {
@@ -87,7 +87,7 @@ pub(super) fn inspect<I: Inspector>(history: &History, inspector: &I, scope: &Sc
                     .flat_map(|id| secrets_of(*id, &mut gaps))
                     .collect();
                 let in_head = head.entry(change.path.clone()).or_insert_with(|| {
-                    scope.head.and_then(|h| blob_at(history, scope.commits.nodes[h as usize].tree, &change.path))
+                    scope.head.and_then(|h| blob_at(history, scope.tree(&history.objects, h as usize), &change.path))
                 });
                 let in_head = in_head.map_or_else(Vec::new, |id| secrets_of(id, &mut gaps));
                 let new: BTreeMap<u64, bool> = secrets
@@ -96,16 +96,17 @@ pub(super) fn inspect<I: Inspector>(history: &History, inspector: &I, scope: &Sc
                     .map(|s| (s, in_head.contains(&s)))
                     .collect();
                 if !new.is_empty() {
-                    let appearance = scope.appearance(at, change.path.clone(), Place::Content, new);
+                    let appearance = scope.appearance(&history.objects, at, change.path.clone(), Place::Content, new);
                     outcome.appearances.push(Appearance { object: Some(change.blob), ..appearance });
                 }
             }
             let name: BString = change.path.rsplitn(2, |b| *b == b'/').next().unwrap_or_default().into();
             if !changes.before.contains_key(&change.path) {
                 let secrets: BTreeMap<u64, bool> =
-                    inspector.secrets(&name, &inspector.whole(&name)).into_iter().map(|s| (s, false)).collect();
+                    inspector.look(&name).secrets.into_iter().map(|s| (s, false)).collect();
                 if !secrets.is_empty() {
-                    let appearance = scope.appearance(at, change.path.clone(), Place::FileName, secrets);
+                    let appearance =
+                        scope.appearance(&history.objects, at, change.path.clone(), Place::FileName, secrets);
                     outcome.appearances.push(Appearance { text: Some(name.into()), ..appearance });
                 }
             }

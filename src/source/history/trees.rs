@@ -10,6 +10,7 @@ use std::{
 };
 
 use foldhash::quality::RandomState;
+use serde::{Deserialize, Serialize};
 
 use super::{
     delta::Visitor,
@@ -24,7 +25,7 @@ use crate::{content::Copied, source::oid::Oid};
 const RECENT: usize = 1 << 15;
 
 /// A set of numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Bits(Vec<u64>);
 
 impl Bits {
@@ -35,17 +36,18 @@ impl Bits {
         Bits(words)
     }
 
-    fn contains(&self, number: u32) -> bool {
-        self.0[number as usize / 64] >> (number % 64) & 1 == 1
+    /// Whether a number is in it.
+    pub fn contains(&self, number: u32) -> bool {
+        self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 }
 
 /// What an entry of a tree leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Leaf {
-    /// A content with findings, by number.
+    /// A wanted content, by number.
     Blob(u32),
-    /// A name with findings.
+    /// A name that may hold a secret.
     Name,
     /// A commit of a submodule.
     Submodule,
@@ -101,7 +103,8 @@ impl Starts {
 /// Part of the graph, filled by one thread at a time.
 #[derive(Debug, Default)]
 struct Arena {
-    trees: Vec<(u32, u32, u32)>,
+    /// Tree, subtrees, leaves, whether it is whole.
+    trees: Vec<(u32, u32, u32, bool)>,
     subtrees: Vec<(u32, u32)>,
     leaves: Vec<(u32, Leaf)>,
 }
@@ -112,8 +115,8 @@ pub struct Trees<'a, N> {
     /// Adds the numbers of a pack's entries up to those of all objects.
     first: u32,
     wanted: &'a Bits,
-    /// Whether a name holds a secret.
-    name_has_secret: &'a N,
+    /// Whether there is nothing in a name.
+    is_clean_name: &'a N,
     shared: &'a Shared,
     is_stopped: &'a (dyn Fn() -> bool + Sync),
 }
@@ -201,11 +204,11 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
         objects: &'a Objects,
         first: u32,
         wanted: &'a Bits,
-        name_has_secret: &'a N,
+        is_clean_name: &'a N,
         shared: &'a Shared,
         is_stopped: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
-        Trees { objects, first, wanted, name_has_secret, shared, is_stopped }
+        Trees { objects, first, wanted, is_clean_name, shared, is_stopped }
     }
 
     /// Keeps what leads to something wanted of entries that the tree's base did not have.
@@ -240,10 +243,10 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
         }
     }
 
-    /// Whether a name holds no secret.
+    /// Whether there is nothing in a name.
     fn is_clean(&self, clean: &mut HashSet<u64, RandomState>, name: &[u8]) -> bool {
         let hash = self.shared.seed.hash_one(name);
-        clean.contains(&hash) || !(self.name_has_secret)(name) && clean.insert(hash)
+        clean.contains(&hash) || (self.is_clean_name)(name) && clean.insert(hash)
     }
 
     fn name(&self, name: &[u8]) -> u32 {
@@ -322,7 +325,9 @@ impl<'a, N: Fn(&[u8]) -> bool + Sync> Trees<'a, N> {
         kept.subtrees.sort_unstable();
         kept.leaves.sort_by_key(|leaf| leaf.0);
         let arena = &mut local.arena;
-        arena.trees.push((tree, kept.subtrees.len() as u32, kept.leaves.len() as u32));
+        // A name with a secret is not for keeping.
+        let is_whole = !kept.lacks && kept.leaves.iter().all(|(_, _, leaf)| *leaf != Leaf::Name);
+        arena.trees.push((tree, kept.subtrees.len() as u32, kept.leaves.len() as u32, is_whole));
         arena.subtrees.extend(kept.subtrees.iter().map(|(_, name, subtree)| (*name, *subtree)));
         arena.leaves.extend(kept.leaves.iter().map(|(_, name, leaf)| (*name, *leaf)));
         Ok(kept)
@@ -377,6 +382,7 @@ struct Part {
     arena: u32,
     subtrees: Range<u32>,
     leaves: Range<u32>,
+    is_whole: bool,
 }
 
 /// How trees hang together, and where they lead to something wanted.
@@ -397,16 +403,22 @@ pub struct Graph {
 }
 
 impl Shared {
+    /// Nothing gathered yet. These names have the first numbers.
+    pub fn new(names: Vec<Box<[u8]>>) -> Shared {
+        let by_name = names.iter().cloned().zip(0..).collect();
+        Shared { names: Mutex::new(Names { by_name, list: names }), ..Shared::default() }
+    }
+
     /// Ends the gathering.
     pub fn finish(self, objects: usize) -> Graph {
         let mut graph = Graph { places: vec![u32::MAX; objects], ..Graph::default() };
         for Local { mut arena, .. } in self.lanes.into_values() {
             let (mut subtree, mut leaf) = (0, 0);
-            for (number, subtrees, leaves) in std::mem::take(&mut arena.trees) {
+            for (number, subtrees, leaves, is_whole) in std::mem::take(&mut arena.trees) {
                 graph.places[number as usize] = graph.trees.len() as u32;
                 let (subtrees, leaves) = (subtree..subtree + subtrees, leaf..leaf + leaves);
                 (subtree, leaf) = (subtrees.end, leaves.end);
-                graph.trees.push(Part { arena: graph.arenas.len() as u32, subtrees, leaves });
+                graph.trees.push(Part { arena: graph.arenas.len() as u32, subtrees, leaves, is_whole });
             }
             graph.arenas.push(arena);
         }
@@ -424,6 +436,16 @@ impl Graph {
         self.places.len()
     }
 
+    /// The trees that were read.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.places).filter(|(_, place)| **place != u32::MAX).map(|(number, _)| number)
+    }
+
+    /// Whether a tree was read, and all that it names is there and can be told.
+    pub fn is_whole(&self, number: u32) -> bool {
+        self.trees.get(self.places[number as usize] as usize).is_some_and(|part| part.is_whole)
+    }
+
     /// A name by its number.
     pub fn name(&self, number: u32) -> &[u8] {
         &self.names[number as usize]
@@ -434,7 +456,7 @@ impl Graph {
     pub fn tree(&self, number: u32) -> (&[(u32, u32)], &[(u32, Leaf)]) {
         match self.places.get(number as usize) {
             Some(&place) if place != u32::MAX => {
-                let Part { arena, subtrees, leaves } = &self.trees[place as usize];
+                let Part { arena, subtrees, leaves, .. } = &self.trees[place as usize];
                 let arena = &self.arenas[*arena as usize];
                 let list = |range: &Range<u32>| range.start as usize..range.end as usize;
                 (&arena.subtrees[list(subtrees)], &arena.leaves[list(leaves)])
