@@ -18,7 +18,7 @@ use keysift::{
     detect::{Detector, Recent, Seen, text},
     rule::Ruleset,
     source::{
-        history::{Appearance, History, Inspector, Noticed, Options, lanes::Lanes},
+        history::{Appearance, History, Inspector, Noticed, Options, Spotted, lanes::Lanes},
         repository::{Environment, Repository},
     },
 };
@@ -68,10 +68,15 @@ impl Inspector for Looker {
             (m.rule, &m.secret, &m.span, &text[m.secret.clone()], format!("{:?}", m.certainty)).hash(&mut hasher);
             hasher.finish()
         };
-        let mut secrets: Vec<u64> = self.detector.resolve(&text, seen).into_iter().map(number).collect();
+        let matches = self.detector.resolve(&text, seen).into_iter();
+        let mut secrets: Vec<Spotted> = matches.map(|m| Spotted { number: number(m), level: 0 }).collect();
         secrets.sort_unstable();
         secrets.dedup();
-        Noticed { secrets, is_clean: false }
+        Noticed { secrets, is_complete: false }
+    }
+
+    fn counted(&self, secrets: &[Spotted]) -> Vec<u64> {
+        secrets.iter().map(|secret| secret.number).collect()
     }
 
     fn progress(&self, _done: u64, _total: u64) {}

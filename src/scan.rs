@@ -30,7 +30,7 @@ use crate::{
     source::{
         Sink, Source, archive, file,
         history::{
-            Appearance, History, Inspector, Noticed,
+            Appearance, History, Inspector, Noticed, Spotted,
             cache::{Cache, Memory},
             lanes::Lanes,
             pieces::Piece,
@@ -631,7 +631,7 @@ fn order(a: &Finding, b: &Finding) -> std::cmp::Ordering {
 impl Collector<'_> {
     /// Looks at what is inside a content of history; `name` makes what gaps call it.
     fn inside(&self, content: &[u8], name: impl FnOnce() -> BString) -> Noticed {
-        let mut inside = Noticed { secrets: Vec::new(), is_clean: true };
+        let mut inside = Noticed { secrets: Vec::new(), is_complete: true };
         let mut gaps = Vec::new();
         // Few contents have gaps, and a name may be the hash of all of a content.
         let name = LazyCell::new(name);
@@ -639,11 +639,11 @@ impl Collector<'_> {
         let visit = &mut |path: &BStr, bytes: &[u8]| {
             let seen = self.plain(bytes, || named(path));
             let noticed = self.noticed(bytes, &seen);
-            inside.is_clean &= noticed.is_clean;
+            inside.is_complete &= noticed.is_complete;
             inside.secrets.extend(noticed.secrets);
         };
         archive::expand("".into(), content, visit, &mut |gap| gaps.push(gap));
-        inside.is_clean &= gaps.is_empty();
+        inside.is_complete &= gaps.is_empty();
         gaps.iter_mut().for_each(|gap| gap.place = named(gap.place.as_bstr()));
         lock(&self.gaps).append(&mut gaps);
         inside.secrets.sort_unstable();
@@ -714,7 +714,7 @@ impl Inspector for Collector<'_> {
                         self.inside(content, || self.blob(content))
                     }
                 };
-                return impl_seen::SeenText(Looked::Inside(Noticed { is_clean: false, ..inside }));
+                return impl_seen::SeenText(Looked::Inside(Noticed { is_complete: false, ..inside }));
             }
             None if archive::is_archive(content) => {
                 return impl_seen::SeenText(Looked::Inside(self.inside(content, || self.blob(content))));
@@ -739,7 +739,7 @@ impl Inspector for Collector<'_> {
             Looked::AsIs(seen) | Looked::Transcoded(seen) => seen,
             Looked::Inside(inside) => return inside.clone(),
         };
-        let mut noticed = Noticed { secrets: Vec::new(), is_clean: seen.undecoded().next().is_none() };
+        let mut noticed = Noticed { secrets: Vec::new(), is_complete: seen.undecoded().next().is_none() };
         if seen.is_clean() {
             return noticed;
         }
@@ -750,17 +750,24 @@ impl Inspector for Collector<'_> {
                 Certainty::Scored(log_odds) => score::confidence(log_odds + BEST_PATH),
             };
             // What is no finding at any path is nothing, whatever confidence is asked for.
-            let Some(best) = best else { continue };
-            noticed.is_clean = false;
-            if best >= self.min_confidence {
-                noticed.secrets.push(self.number(&text, &matched));
-            } else {
-                lock(&self.below).insert(self.number(&text, &matched));
+            if let Some(best) = best {
+                noticed.secrets.push(Spotted { number: self.number(&text, &matched), level: best as u8 });
             }
         }
         noticed.secrets.sort_unstable();
         noticed.secrets.dedup();
         noticed
+    }
+
+    fn counted(&self, secrets: &[Spotted]) -> Vec<u64> {
+        let (above, below): (Vec<&Spotted>, Vec<_>) =
+            secrets.iter().partition(|secret| secret.level >= self.min_confidence as u8);
+        if !below.is_empty() {
+            lock(&self.below).extend(below.into_iter().map(|secret| secret.number));
+        }
+        let mut numbers: Vec<u64> = above.into_iter().map(|secret| secret.number).collect();
+        numbers.dedup();
+        numbers
     }
 
     fn threshold(&self) -> String {

@@ -108,7 +108,7 @@ pub mod history {
         content::Copied,
         detect::Seen,
         source::{
-            history::{History, Inspector, Noticed, Options},
+            history::{History, Inspector, Noticed, Options, Spotted},
             repository::Repository,
         },
     };
@@ -154,7 +154,12 @@ pub mod history {
         // Anything may be a secret: an `S` is one, so that places in history are worked out.
         fn noticed(&self, content: &[u8], _: &Self::Seen) -> Noticed {
             let secrets = if content.contains(&b'S') { vec![u64::from(content[0]), 1 << 32] } else { Vec::new() };
-            Noticed { secrets, is_clean: false }
+            let secrets = secrets.into_iter().map(|number| Spotted { number, level: 0 }).collect();
+            Noticed { secrets, is_complete: false }
+        }
+
+        fn counted(&self, secrets: &[Spotted]) -> Vec<u64> {
+            secrets.iter().map(|secret| secret.number).collect()
         }
 
         fn progress(&self, _: u64, _: u64) {}

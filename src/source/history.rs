@@ -73,9 +73,15 @@ pub trait Inspector: Sync {
     }
     /// What there is in a content.
     fn noticed(&self, content: &[u8], seen: &Self::Seen) -> Noticed;
-    /// The same for a content that is not derived from another one, nor another one from it.
+    /// The numbers of the secrets that count, sorted and distinct. Of all others nothing more is asked.
+    fn counted(&self, secrets: &[Spotted]) -> Vec<u64>;
+    /// What there is in a content that is not derived from another one, nor another one from it.
     fn look(&self, content: &[u8]) -> Noticed {
         self.noticed(content, &self.whole(content))
+    }
+    /// The numbers of the secrets that count in such a content.
+    fn secrets(&self, content: &[u8]) -> Vec<u64> {
+        self.counted(&self.look(content).secrets)
     }
     /// What besides the rules decides which secrets count.
     fn threshold(&self) -> String {
@@ -90,11 +96,26 @@ pub trait Inspector: Sync {
 /// What there is in a content.
 #[derive(Debug, Clone, Default)]
 pub struct Noticed {
-    /// Numbers for its secrets: equal for equal secrets of one rule; sorted, distinct.
-    pub secrets: Vec<u64>,
-    /// Whether there is nothing in it: no secret whatever the threshold is, nothing left out. Only what is clean is
-    /// remembered.
-    pub is_clean: bool,
+    /// All secrets, whether they count or not; sorted, distinct.
+    pub secrets: Vec<Spotted>,
+    /// Whether nothing was left out, and nothing outside of the content was looked at. Only then it is remembered.
+    pub is_complete: bool,
+}
+
+impl Noticed {
+    /// Whether there is nothing in the content.
+    pub fn is_clean(&self) -> bool {
+        self.is_complete && self.secrets.is_empty()
+    }
+}
+
+/// A secret in a content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Spotted {
+    /// Equal for equal secrets of one rule.
+    pub number: u64,
+    /// How sure it is, as far as the content tells; the inspector's own measure.
+    pub level: u8,
 }
 
 /// What of a history to look at.
@@ -242,10 +263,18 @@ impl History {
     fn look<I: Inspector>(&self, inspector: &I, id: &Oid) -> Result<(u64, Vec<u64>), Absent> {
         if let Some(mut content) = self.objects.large(id.as_bytes()) {
             let large = Large::inspect(inspector, &mut content).map_err(|e| Absent::Corrupt(e.to_string()))?;
-            return Ok((large.bytes, large.secrets));
+            return Ok((large.bytes, inspector.counted(&large.noticed.secrets)));
         }
         let (_, content) = self.objects.read(id.as_bytes())?;
-        Ok((content.len() as u64, inspector.look(&content).secrets))
+        Ok((content.len() as u64, inspector.secrets(&content)))
+    }
+
+    /// What there is in an object, if it can be read.
+    fn noticed<I: Inspector>(&self, inspector: &I, id: &Oid) -> Option<Noticed> {
+        match self.objects.large(id.as_bytes()) {
+            Some(mut content) => Some(Large::inspect(inspector, &mut content).ok()?.noticed),
+            None => Some(inspector.look(&self.objects.read(id.as_bytes()).ok()?.1)),
+        }
     }
 
     /// Who wrote a commit, and when: name, e-mail, RFC 3339 date.
@@ -283,7 +312,9 @@ impl History {
     pub fn inspect<I: Inspector>(&self, inspector: &I, cache: Option<&Cache>) -> Outcome {
         let mut outcome = Outcome { gaps: self.gaps.clone(), ..Outcome::default() };
         let Remembered { known, lines, names, nodes } = match cache {
-            Some(cache) => outcome.stage("cache", |_| cache.remembered(&self.objects)),
+            Some(cache) => {
+                outcome.stage("cache", |_| cache.remembered(&self.objects, &|id| self.noticed(inspector, id)))
+            }
             None => Remembered::nothing(Known::nothing()),
         };
         outcome.known = known.count();
@@ -416,7 +447,7 @@ impl History {
                 Leaf::Name => {
                     let name: BString = new.path.rsplitn(2, |b| *b == b'/').next().unwrap_or_default().into();
                     let secrets: BTreeMap<u64, bool> =
-                        inspector.look(&name).secrets.into_iter().map(|s| (s, false)).collect();
+                        inspector.secrets(&name).into_iter().map(|s| (s, false)).collect();
                     if !secrets.is_empty() {
                         let appearance = scope.appearance(&self.objects, at, new.path, Place::FileName, secrets);
                         outcome.appearances.push(Appearance { text: Some(name.into()), ..appearance });
@@ -489,7 +520,7 @@ impl History {
     /// Inspects every blob that is not known.
     fn inspect_blobs<I: Inspector>(&self, inspector: &I, forests: &[Forest], known: &Known) -> Gathered {
         let gathered = Gathered::default();
-        gathered.count_known(&self.objects, known);
+        gathered.count_known(&self.objects, inspector, known);
         let blobs = Blobs {
             history: self,
             inspector,
@@ -498,7 +529,7 @@ impl History {
             gathered: &gathered,
             known,
         };
-        let is_new = |number: u32| !known.is_clean(number) && self.objects.is_first(number);
+        let is_new = |number: u32| known.blob(number).is_none() && self.objects.is_first(number);
         for (at, (pack, forest)) in self.objects.packs().iter().zip(forests).enumerate() {
             let first = self.objects.number(at, 0);
             let visitor = Blobs { first, ..blobs };
@@ -531,7 +562,7 @@ impl History {
             true => Bits::of(all.filter(|number| !known.is_clean(*number)), self.objects.len()),
             false => Bits::of(found.keys().copied(), self.objects.len()),
         };
-        let is_clean_name = |name: &[u8]| name.len() < 8 || inspector.look(name).is_clean;
+        let is_clean_name = |name: &[u8]| name.len() < 8 || inspector.look(name).is_clean();
         let shared = Shared::new(names);
         let is_stopped = || inspector.is_stopped();
         let trees = |first| Trees::new(&self.objects, first, &wanted, &is_clean_name, &shared, &is_stopped);
@@ -596,9 +627,8 @@ impl History {
         tips: &Tips,
         outcome: &mut Outcome,
     ) {
-        let secrets_of = |text: &[u8]| -> BTreeMap<u64, bool> {
-            inspector.look(text).secrets.into_iter().map(|s| (s, false)).collect()
-        };
+        let secrets_of =
+            |text: &[u8]| -> BTreeMap<u64, bool> { inspector.secrets(text).into_iter().map(|s| (s, false)).collect() };
         // Of what people wrote into their names only the first commit matters.
         let mut authors: BTreeMap<Vec<u8>, (u32, usize, BTreeMap<u64, bool>)> = BTreeMap::new();
         for said in messages.into_said() {
@@ -775,7 +805,9 @@ struct Gathered {
 
 impl Gathered {
     /// Counts what is known and need not be visited.
-    fn count_known(&self, objects: &Objects, known: &Known) {
+    fn count_known<I: Inspector>(&self, objects: &Objects, inspector: &I, known: &Known) {
+        let found = known.spotted().into_iter().map(|(number, secrets)| (number, inspector.counted(&secrets)));
+        lock(&self.found).extend(found.filter(|(_, secrets)| !secrets.is_empty()));
         let sizes = (0..objects.len() as u32).into_par_iter().with_min_len(4096);
         let sizes = sizes.filter_map(|number| known.blob(number).filter(|_| objects.is_first(number)));
         let (blobs, bytes) = sizes.map(|size| (1, size)).reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
@@ -813,17 +845,23 @@ impl<I> Copy for Blobs<'_, I> {}
 impl<I: Inspector> Blobs<'_, I> {
     /// Notes what was seen in a blob.
     fn gather(&self, entry: u32, content: &[u8], seen: &I::Seen) {
-        let Noticed { secrets, is_clean } = self.inspector.noticed(content, seen);
-        if is_clean {
-            self.known.clean_blob(self.first + entry, content.len() as u64);
-        } else if !secrets.is_empty() {
-            lock(&self.gathered.found).insert(self.first + entry, secrets);
-        }
-        self.gathered.bytes.fetch_add(content.len() as u64, Ordering::Relaxed);
-        let done = self.gathered.blobs.fetch_add(1, Ordering::Relaxed) + 1;
+        let done = self.note(entry, content.len() as u64, self.inspector.noticed(content, seen));
         if done.is_multiple_of(1024) {
             self.inspector.progress(done, self.total);
         }
+    }
+
+    /// Notes what there is in a blob of so many bytes; how many blobs are done.
+    fn note(&self, entry: u32, size: u64, noticed: Noticed) -> u64 {
+        let (number, secrets) = (self.first + entry, self.inspector.counted(&noticed.secrets));
+        if !secrets.is_empty() {
+            lock(&self.gathered.found).insert(number, secrets);
+        }
+        if noticed.is_complete {
+            self.known.blob_has(number, size, noticed.secrets);
+        }
+        self.gathered.bytes.fetch_add(size, Ordering::Relaxed);
+        self.gathered.blobs.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 
@@ -848,14 +886,8 @@ impl<I: Inspector> Visitor for Blobs<'_, I> {
     }
 
     fn large(&self, entry: u32, content: &mut dyn Read) -> io::Result<()> {
-        let large = Large::inspect(self.inspector, content)?;
-        if large.is_clean {
-            self.known.clean_blob(self.first + entry, large.bytes);
-        } else if !large.secrets.is_empty() {
-            lock(&self.gathered.found).insert(self.first + entry, large.secrets);
-        }
-        self.gathered.bytes.fetch_add(large.bytes, Ordering::Relaxed);
-        self.gathered.blobs.fetch_add(1, Ordering::Relaxed);
+        let Large { bytes, noticed } = Large::inspect(self.inspector, content)?;
+        self.note(entry, bytes, noticed);
         Ok(())
     }
 
@@ -873,22 +905,20 @@ impl<I: Inspector> Visitor for Blobs<'_, I> {
 #[derive(Debug, Default)]
 struct Large {
     bytes: u64,
-    /// The numbers of the secrets in all pieces.
-    secrets: Vec<u64>,
-    /// Whether all of it was looked at, and all pieces are clean.
-    is_clean: bool,
+    /// What there is in all pieces.
+    noticed: Noticed,
 }
 
 impl Large {
     fn inspect<I: Inspector>(inspector: &I, content: &mut dyn Read) -> io::Result<Large> {
-        let (mut secrets, mut is_clean) = (BTreeSet::new(), true);
+        let (mut secrets, mut is_complete) = (BTreeSet::new(), true);
         let bytes = pieces::for_each(content, &mut |piece| {
             let noticed = inspector.look(piece.bytes);
             secrets.extend(noticed.secrets);
-            is_clean &= noticed.is_clean && !inspector.is_stopped();
+            is_complete &= noticed.is_complete && !inspector.is_stopped();
             !inspector.is_stopped()
         })?;
-        Ok(Large { bytes, secrets: secrets.into_iter().collect(), is_clean })
+        Ok(Large { bytes, noticed: Noticed { secrets: secrets.into_iter().collect(), is_complete } })
     }
 }
 

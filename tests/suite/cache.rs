@@ -12,7 +12,7 @@ use keysift::{
     GapKind,
     content::Copied,
     source::{
-        history::{History, Inspector, Noticed, Options, Outcome, cache::Cache},
+        history::{History, Inspector, Noticed, Options, Outcome, Spotted, cache::Cache},
         repository::{Backend, Environment, Repository},
     },
 };
@@ -150,7 +150,7 @@ fn whatever_happens_to_the_repository_the_cache_changes_nothing() {
 
 /// How many objects a scan did not read, and how many there are.
 fn unread(repo: &Repo) -> (usize, usize) {
-    let run = repo.keysift(["scan", "--history", "-v"]).exits(0);
+    let run = repo.keysift(["scan", "--history", "-v"]).exits(1);
     let (_, known) = run.out.split_once("cache: ").unwrap_or_else(|| panic!("{run:#?}"));
     let all = repo.run("cat-file --batch-all-objects --batch-check --unordered").lines().count();
     (known.split_once(' ').unwrap().0.parse().unwrap_or(usize::MAX), all)
@@ -162,6 +162,7 @@ fn after_a_fetch_only_new_objects_are_read() {
     for n in 0..20 {
         origin.put(format!("a/{}/{n}.txt", n % 3), format!("{n}\n").repeat(30));
     }
+    origin.put("a/secret.env", line(31) + "password = \"password\"\n");
     let repo = origin.clone_to("clone", &["--bare"]);
     assert_eq!(unread(&repo).0, 0);
     let (_, before) = unread(&repo);
@@ -316,7 +317,12 @@ impl Inspector for Impatient {
     }
 
     fn noticed(&self, _: &[u8], seen: &bool) -> Noticed {
-        Noticed { secrets: seen.then_some(1).into_iter().collect(), is_clean: !seen }
+        let secrets = seen.then_some(Spotted { number: 1, level: 0 });
+        Noticed { secrets: secrets.into_iter().collect(), is_complete: true }
+    }
+
+    fn counted(&self, secrets: &[Spotted]) -> Vec<u64> {
+        secrets.iter().map(|secret| secret.number).collect()
     }
 
     fn progress(&self, _: u64, _: u64) {}

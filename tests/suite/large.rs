@@ -7,7 +7,7 @@ use keysift::{
     content::Copied,
     source::{
         history::{
-            History, Inspector, Noticed, Options,
+            History, Inspector, Noticed, Options, Spotted,
             pieces::{self, LARGE},
         },
         repository::{Backend, Environment, Repository},
@@ -52,7 +52,12 @@ impl Inspector for Small {
     }
 
     fn noticed(&self, _: &[u8], seen: &bool) -> Noticed {
-        Noticed { secrets: seen.then_some(7).into_iter().collect(), is_clean: !seen }
+        let secrets = seen.then_some(Spotted { number: 7, level: 0 });
+        Noticed { secrets: secrets.into_iter().collect(), is_complete: true }
+    }
+
+    fn counted(&self, secrets: &[Spotted]) -> Vec<u64> {
+        secrets.iter().map(|secret| secret.number).collect()
     }
 
     fn progress(&self, _: u64, _: u64) {}

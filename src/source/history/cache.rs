@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Appearance, History, Inspector, Outcome,
+    Appearance, History, Inspector, Noticed, Outcome,
     known::{self, Known, Remembered},
     lineage::Lineage,
     lock, object,
@@ -79,10 +79,12 @@ impl Cache {
     }
 
     /// What is known of the objects of a history.
-    pub(super) fn remembered(&self, objects: &Objects) -> Remembered {
+    ///
+    /// `look` says what there is in an object.
+    pub(super) fn remembered(&self, objects: &Objects, look: &(dyn Fn(&Oid) -> Option<Noticed> + Sync)) -> Remembered {
         let nothing = || Remembered::nothing(Known::to_be(objects.len()));
         let Some(file) = self.read("objects", &self.engine) else { return nothing() };
-        Remembered::read(&file[HEAD..], objects).unwrap_or_else(|_| {
+        Remembered::read(&file[HEAD..], objects, look).unwrap_or_else(|_| {
             self.damaged("objects");
             nothing()
         })
@@ -331,7 +333,7 @@ impl Text {
                 Some(at) => Some(object::texts(&content).nth(at as usize)?.to_vec()),
             };
             let text = part.as_ref().unwrap_or(&content);
-            let numbers = inspector.look(text).secrets;
+            let numbers = inspector.secrets(text);
             Some((place, (part, numbers)))
         };
         distinct.into_par_iter().filter_map(read).collect()

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Inspector, Noticed,
+    Inspector,
     delta::{Forest, Visitor, walk, walk_loose},
     known::Known,
     lanes::Lanes,
@@ -62,8 +62,9 @@ struct Verdict {
 
 impl Verdict {
     fn on<I: Inspector>(inspector: &I, text: &[u8]) -> Verdict {
-        let Noticed { secrets, is_clean } = inspector.look(text);
-        Verdict { secrets: secrets.into_iter().map(|s| (s, false)).collect(), is_clean }
+        let noticed = inspector.look(text);
+        let secrets = inspector.counted(&noticed.secrets).into_iter().map(|s| (s, false)).collect();
+        Verdict { secrets, is_clean: noticed.is_clean() }
     }
 }
 

@@ -102,8 +102,7 @@ pub(super) fn inspect<I: Inspector>(history: &History, inspector: &I, scope: &Sc
             }
             let name: BString = change.path.rsplitn(2, |b| *b == b'/').next().unwrap_or_default().into();
             if !changes.before.contains_key(&change.path) {
-                let secrets: BTreeMap<u64, bool> =
-                    inspector.look(&name).secrets.into_iter().map(|s| (s, false)).collect();
+                let secrets: BTreeMap<u64, bool> = inspector.secrets(&name).into_iter().map(|s| (s, false)).collect();
                 if !secrets.is_empty() {
                     let appearance =
                         scope.appearance(&history.objects, at, change.path.clone(), Place::FileName, secrets);
