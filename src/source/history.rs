@@ -17,6 +17,7 @@ mod pack;
 pub mod pieces;
 mod provenance;
 mod range;
+mod stream;
 mod trees;
 
 use std::{

@@ -18,6 +18,7 @@ use super::{
     objects::Objects,
     pack::{self, Base, NONE, Pack},
     pieces,
+    stream::{Limits, Stream},
 };
 use crate::content::Copied;
 
@@ -367,6 +368,11 @@ impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
             _ => None,
         };
         if let Err(why) = made {
+            if self.forest.kind(task.entry) == Some(Kind::Blob) && self.objects.is_too_large(self.pack, task.entry) {
+                SCRATCH.set(scratch);
+                self.show_stream(task.entry);
+                return None;
+            }
             // Another pack may have a good copy.
             match self.objects.read(self.pack.id(task.entry)) {
                 Ok((_, copy)) => content = copy,
@@ -380,6 +386,17 @@ impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
         let shown = show(&content, base);
         SCRATCH.set(scratch);
         Some((content, shown))
+    }
+
+    /// Shows a content that cannot be held.
+    fn show_stream(&self, entry: u32) {
+        let is_stopped = || self.visitor.is_stopped();
+        let stream = Stream::open(self.objects, self.pack, entry, Limits::new(&is_stopped));
+        if let Err(why) = stream.and_then(|mut content| self.visitor.large(entry, &mut content))
+            && !is_stopped()
+        {
+            self.visitor.failed(entry, why.to_string());
+        }
     }
 
     fn make(&self, task: &Task<'_, V::State>, scratch: &mut Scratch, content: &mut Vec<u8>) -> Result<(), String> {

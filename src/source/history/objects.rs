@@ -13,6 +13,7 @@ use super::{
     object::Kind,
     pack::{self, Base, Exactly, NONE, Pack},
     pieces,
+    stream::{Limits, Stream},
 };
 use crate::{
     gap::{Gap, GapKind},
@@ -171,12 +172,28 @@ impl Objects {
         Err(why)
     }
 
+    /// Whether an entry of a pack cannot be held, or something that it is made from.
+    pub fn is_too_large(&self, pack: &Pack, entry: u32) -> bool {
+        let mut at = entry;
+        for _ in 0..LONGEST_CHAIN {
+            match pack.base(at) {
+                _ if pack.is_too_large(at) => return true,
+                Base::Entry(base) => at = base,
+                _ => return false,
+            }
+        }
+        false
+    }
+
     /// A blob that is too large to be held: its bytes as they are inflated. `None` for all others.
     pub fn large(&self, id: &[u8]) -> Option<Box<dyn Read + '_>> {
         for pack in &self.packs {
             let Some(entry) = pack.find(id) else { continue };
             if pack.base(entry) == Base::Whole(Kind::Blob) && pack.whole_size(entry)? > pieces::LARGE {
                 return Some(Box::new(pack.stream(entry)?));
+            }
+            if self.is_too_large(pack, entry) {
+                return Some(Box::new(Stream::open(self, pack, entry, Limits::new(&|| false)).ok()?));
             }
         }
         let at = self.loose.binary_search_by(|(oid, _)| oid.as_bytes().cmp(id)).ok()?;
@@ -227,7 +244,11 @@ impl Objects {
         Ok((kind, content))
     }
 
-    fn read_foreign(&self, id: &Oid, depth: usize) -> Result<(Kind, Vec<u8>), String> {
+    /// Reads what an entry is made from that its pack does not have.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read_foreign(&self, id: &Oid, depth: usize) -> Result<(Kind, Vec<u8>), String> {
         if depth > LONGEST_CHAIN.min(128) {
             return Err("its chain of deltas does not end".into());
         }

@@ -12,7 +12,7 @@ use libdeflater::Decompressor;
 use memmap2::Mmap;
 use rayon::prelude::*;
 
-use super::object::Kind;
+use super::{object::Kind, stream};
 use crate::{
     content::Copied,
     source::{file, oid::Oid},
@@ -21,7 +21,7 @@ use crate::{
 /// No base, no entry.
 pub const NONE: u32 = u32::MAX;
 /// The largest content that is inflated into memory, in bytes.
-const LARGEST: u64 = 2 << 30;
+pub const LARGEST: u64 = 2 << 30;
 /// How many ids of an index are searched together.
 const IDS_A_HEAD: usize = 2;
 /// How many bytes libdeflate wants to have left of its input, and room for in its output, to decode without looking for
@@ -204,6 +204,11 @@ impl Pack {
         Ok(Pack { index, data, offsets, places, entries, end, promisor })
     }
 
+    /// How many bytes it has.
+    pub fn size(&self) -> u64 {
+        self.data.len() as u64
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.offsets.len()
@@ -314,12 +319,22 @@ impl Pack {
         Some(Header { link, size, data: at })
     }
 
+    /// Whether an entry cannot be held: the bytes it is packed as, or those that it makes as a delta.
+    pub fn is_too_large(&self, entry: u32) -> bool {
+        let Some(header) = self.header(entry) else { return false };
+        let makes = || {
+            let mut delta = self.stream(entry)?;
+            stream::size(&mut delta).and_then(|_| stream::size(&mut delta)).ok()
+        };
+        header.size > LARGEST || !matches!(header.link, Link::Whole(_)) && makes().is_some_and(|size| size > LARGEST)
+    }
+
     /// The size of an entry that is whole, in bytes.
     pub fn whole_size(&self, entry: u32) -> Option<u64> {
         self.header(entry).filter(|header| matches!(header.link, Link::Whole(_))).map(|header| header.size)
     }
 
-    /// Inflates an entry that is whole, as it is read.
+    /// Inflates an entry, a whole content or a delta, as it is read.
     pub fn stream(&self, entry: u32) -> Option<impl Read + '_> {
         let header = self.header(entry)?;
         let deflated = self.data.get(header.data..self.entry_end(entry))?;
@@ -352,7 +367,7 @@ impl Pack {
         let header = self.header(entry).ok_or("its header in the pack makes no sense")?;
         let deflated = self.data.get(header.data..self.entry_end(entry)).ok_or("it lies beyond the end of the pack")?;
         if header.size > LARGEST {
-            return Err("it is larger than the 2 GiB that are held at once, and others are made from it".into());
+            return Err("it is larger than the 2 GiB that are held at once".into());
         }
         if header.size > (deflated.len() as u64 + 1) * RATIO {
             return Err("its stated size makes no sense".into());
