@@ -272,10 +272,7 @@ impl History {
 
     /// What there is in an object, if it can be read.
     fn noticed<I: Inspector>(&self, inspector: &I, id: &Oid) -> Option<Noticed> {
-        match self.objects.large(id.as_bytes()) {
-            Some(mut content) => Some(Large::inspect(inspector, &mut content).ok()?.noticed),
-            None => Some(inspector.look(&self.objects.read(id.as_bytes()).ok()?.1)),
-        }
+        Some(inspector.look(&self.objects.read(id.as_bytes()).ok()?.1))
     }
 
     /// Who wrote a commit, and when: name, e-mail, RFC 3339 date.
@@ -332,7 +329,8 @@ impl History {
             });
         }
         let read_commits = || {
-            let lineage = Lineage::of(messages.take_commits().chain([lines]), self.objects.len());
+            let mut lineage = Lineage::of(messages.take_commits().chain([lines]), self.objects.len());
+            messages.take_failed().for_each(|commit| lineage.forget(commit));
             let is_stopped = || inspector.is_stopped();
             let (include, exclude) = (&tips.commits, &exclude.commits);
             let commits = Commits::reachable(&self.objects, lineage, include, exclude, &self.shallow, &is_stopped);
@@ -425,8 +423,12 @@ impl History {
         let number = |tree: &Oid| self.objects.find(tree.as_bytes());
         let mut reduce = |tree: u32| if tree as usize >= graph.len() { EMPTY } else { reduced.reduce(tree) };
         let reduce_all = || scope.commits.nodes.iter().map(|node| reduce(node.tree)).collect::<Vec<u32>>();
-        let (trees, gaps) = rayon::join(reduce_all, || self.tree_gaps(scope, tips, graph));
+        let (reductions, gaps) = rayon::join(reduce_all, || self.tree_gaps(scope, tips, graph));
         outcome.gaps.extend(gaps);
+        let tip_trees: Vec<u32> = tips.trees.iter().filter_map(number).map(|tree| reduced.reduce(tree)).collect();
+        // What may be found another day is among the leaves, too.
+        let places = reduced.projected(|leaf| !matches!(leaf, Leaf::Blob(blob) if !found.contains_key(&blob)));
+        let trees: Vec<u32> = reductions.into_iter().map(|reduction| places.of(reduction)).collect();
         let head_tree = scope.head.map(|at| trees[at as usize]);
         let mut appeared: HashSet<u32> = HashSet::new();
         let mut submodules: BTreeSet<BString> = BTreeSet::new();
@@ -434,11 +436,11 @@ impl History {
         let introduced: Vec<_> = wanted
             .flat_map_iter(|(at, node)| {
                 let parents: Vec<u32> = node.parents.iter().map(|p| trees[*p as usize]).collect();
-                reduced.introduced(trees[at], &parents, MOST_PLACES).into_iter().map(move |new| (at, new))
+                places.introduced(trees[at], &parents, MOST_PLACES).into_iter().map(move |new| (at, new))
             })
             .collect();
-        for places in introduced.chunk_by(|a, b| a.0 == b.0).filter(|places| places.len() >= MOST_PLACES) {
-            outcome.gaps.push(too_many(scope.tree(&self.objects, places[0].0), MOST_PLACES));
+        for many in introduced.chunk_by(|a, b| a.0 == b.0).filter(|many| many.len() >= MOST_PLACES) {
+            outcome.gaps.push(too_many(scope.tree(&self.objects, many[0].0), MOST_PLACES));
         }
         for (at, new) in introduced {
             match new.leaf {
@@ -461,7 +463,7 @@ impl History {
                         new.before.iter().any(|b| found.get(b).is_some_and(|all| all.binary_search(s).is_ok()))
                     };
                     let in_head =
-                        head_tree.and_then(|tree| reduced.blob_at(tree, &new.path)).and_then(|b| found.get(&b));
+                        head_tree.and_then(|tree| places.blob_at(tree, &new.path)).and_then(|b| found.get(&b));
                     let secrets: BTreeMap<u64, bool> = secrets
                         .iter()
                         .filter(|s| !known(s))
@@ -478,9 +480,8 @@ impl History {
             }
         }
         // Trees that refs name, and no commit.
-        for tree in tips.trees.iter().filter_map(number) {
-            let places = reduced.reduce(tree);
-            for new in reduced.introduced(places, &[], MOST_PLACES) {
+        for tree in tip_trees {
+            for new in places.introduced(places.of(tree), &[], MOST_PLACES) {
                 let Leaf::Blob(blob) = new.leaf else { continue };
                 let Some(secrets) = found.get(&blob).filter(|_| appeared.insert(blob)) else { continue };
                 let secrets = secrets.iter().map(|s| (*s, false)).collect();
@@ -535,7 +536,7 @@ impl History {
             let first = self.objects.number(at, 0);
             let visitor = Blobs { first, ..blobs };
             delta::walk(&self.objects, pack, forest, Kind::Blob, |entry| is_new(first + entry), &visitor);
-            for entry in forest.unknown() {
+            for entry in forest.unknown().filter(|entry| is_new(first + entry)) {
                 let id = pack.oid(entry);
                 match self.objects.read(id.as_bytes()) {
                     Ok((Kind::Blob, content)) => drop(visitor.visit(entry, &content, None)),
@@ -596,7 +597,10 @@ impl History {
             graph.missing.iter().filter(|(tree, _)| reached[*tree as usize]).map(|(_, id)| *id).collect();
         // What a base lacks is noted for the base only: where nothing leads to that, its heirs are read again.
         for (tree, _) in graph.heirs.iter().filter(|(tree, base)| reached[*tree as usize] && !reached[*base as usize]) {
-            missing.extend(self.missing_in(*tree));
+            match self.missing_in(*tree) {
+                Ok(ids) => missing.extend(ids),
+                Err(why) => gaps.push(self.gap(self.objects.oid(*tree), Absent::Corrupt(why), "tree")),
+            }
         }
         gaps.extend(missing.into_iter().map(|id| self.gap(id, Absent::Missing, "object")));
         for (tree, why) in graph.failed.iter().filter(|(tree, _)| reached[*tree as usize]) {
@@ -606,12 +610,11 @@ impl History {
     }
 
     /// What a tree names that is not there.
-    fn missing_in(&self, tree: u32) -> Vec<Oid> {
-        let (content, width) =
-            (self.objects.read_number(tree).map_or_else(|_| Vec::new(), |o| o.1), self.objects.width);
+    fn missing_in(&self, tree: u32) -> Result<Vec<Oid>, String> {
+        let (content, width) = (self.objects.read_number(tree)?.1, self.objects.width);
         let entries = object::entries(&content, width).filter(|entry| !entry.is_submodule);
         let missing = entries.filter(|entry| self.objects.find(entry.id).is_none());
-        missing.filter_map(|entry| Oid::from_bytes(entry.id)).collect()
+        Ok(missing.filter_map(|entry| Oid::from_bytes(entry.id)).collect())
     }
 
     /// How the entries of each pack hang together.
@@ -858,7 +861,8 @@ impl<I: Inspector> Blobs<'_, I> {
         if !secrets.is_empty() {
             lock(&self.gathered.found).insert(number, secrets);
         }
-        if noticed.is_complete {
+        // Secrets are found again by looking in the same way, and large blobs are looked at in more than one.
+        if noticed.is_clean() || noticed.is_complete && size <= pieces::LARGE {
             self.known.blob_has(number, size, noticed.secrets);
         }
         self.gathered.bytes.fetch_add(size, Ordering::Relaxed);
@@ -916,8 +920,9 @@ impl Large {
         let bytes = pieces::for_each(content, &mut |piece| {
             let noticed = inspector.look(piece.bytes);
             secrets.extend(noticed.secrets);
-            is_complete &= noticed.is_complete && !inspector.is_stopped();
-            !inspector.is_stopped()
+            let goes_on = !inspector.is_stopped();
+            is_complete &= noticed.is_complete && goes_on;
+            goes_on
         })?;
         Ok(Large { bytes, noticed: Noticed { secrets: secrets.into_iter().collect(), is_complete } })
     }

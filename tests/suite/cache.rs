@@ -192,6 +192,23 @@ fn a_shallow_clone_that_grows_is_read_to_its_end() {
 }
 
 #[test]
+fn what_has_secrets_and_breaks_is_said() {
+    let repo = everything();
+    repo.commit(&line(23));
+    let said = repo.oid("HEAD");
+    repo.put("b.env", line(24));
+    same(&repo, &[]);
+    for broken in [said, repo.oid("HEAD:b.env")] {
+        fs::write(repo.loose(&broken), "broken").unwrap();
+        // As long as refs and objects are the same nobody looks.
+        repo.commit("more");
+        same(&repo, &[]);
+        let run = repo.keysift(["scan", "--history"]).exits(1);
+        assert!(run.out.contains(&broken) && run.out.contains("cannot be read"), "{run:#?}");
+    }
+}
+
+#[test]
 fn a_secret_in_a_name_is_not_remembered() {
     let repo = everything();
     let name = github_token(21);

@@ -37,7 +37,7 @@ pub trait Visitor: Sync {
     fn visit_last(&self, entry: u32, content: &[u8], base: Option<(&Self::State, &[Copied])>) {
         self.visit(entry, content, base);
     }
-    /// A content that nothing is made from and that is too large to be held, as it is inflated.
+    /// A content that is too large to be held, as it is read: of those made from it nothing is inherited.
     ///
     /// # Errors
     /// Why it cannot be read to its end.
@@ -251,7 +251,7 @@ pub fn walk<V: Visitor>(
 }
 
 /// Visits every wanted loose object of one kind, by number. What cannot be read has no kind: it fails where
-/// blobs are asked for.
+/// blobs or commits are asked for.
 pub fn walk_loose<V: Visitor>(objects: &Objects, kind: Kind, wanted: impl Fn(u32) -> bool + Sync, visitor: &V) {
     let numbers = objects.loose_numbers().into_par_iter().filter(|number| wanted(*number));
     numbers.for_each(|number| {
@@ -268,7 +268,7 @@ pub fn walk_loose<V: Visitor>(objects: &Objects, kind: Kind, wanted: impl Fn(u32
         }
         match objects.read_number(number) {
             Ok((found, content)) if found == kind => drop(visitor.visit(number, &content, None)),
-            Err(why) if kind == Kind::Blob => visitor.failed(number, why),
+            Err(why) if kind != Kind::Tree => visitor.failed(number, why),
             _ => {}
         }
     });
@@ -370,7 +370,9 @@ impl<V: Visitor, W: Fn(u32) -> bool + Sync> Walk<'_, V, W> {
         if let Err(why) = made {
             if self.forest.kind(task.entry) == Some(Kind::Blob) && self.objects.is_too_large(self.pack, task.entry) {
                 SCRATCH.set(scratch);
-                self.show_stream(task.entry);
+                if (self.wanted)(task.entry) {
+                    self.show_stream(task.entry);
+                }
                 return None;
             }
             // Another pack may have a good copy.

@@ -3,7 +3,7 @@
 //! ([`Reduced`]).
 //!
 //! What is known of trees holds while every object is there that was there: nothing that a tree names can be missing
-//! then. What is known of others holds for good.
+//! then. What is known of blobs and of texts holds for good.
 
 use std::{
     cmp::Reverse,
@@ -182,6 +182,11 @@ impl Known {
     /// The blobs whose secrets are known, by number.
     pub fn spotted(&self) -> BTreeMap<u32, Vec<Spotted>> {
         lock(&self.spotted).clone()
+    }
+
+    /// This object cannot be read.
+    pub fn forget(&self, number: u32) {
+        self.set(number, Fact::Unknown);
     }
 
     /// Everything below this tree is there, and this is its reduction.
@@ -460,7 +465,8 @@ fn found_again(
     let places: BTreeSet<u32> = named.iter().map(|(place, _)| *place).collect();
     let look = |place: u32| {
         let number = *numbers.get(place as usize).ok_or(Damaged)?;
-        Ok((place, if number == NONE { None } else { look(&objects.oid(number)) }))
+        let noticed = if number == NONE { None } else { look(&objects.oid(number)) };
+        Ok((place, noticed.filter(|noticed| noticed.is_complete)))
     };
     let seen = places.into_par_iter().map(look).collect::<Result<HashMap<u32, Option<Noticed>>, Damaged>>()?;
     let secret = |(place, rank): &(u32, u32)| seen[place].as_ref()?.secrets.get(*rank as usize).copied();

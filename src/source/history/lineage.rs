@@ -107,6 +107,11 @@ impl Lineage {
         self.lines.add(objects, commit, said);
     }
 
+    /// Forgets what a commit said: it has to be read again.
+    pub fn forget(&mut self, commit: u32) {
+        self.places[commit as usize] = NONE;
+    }
+
     /// What a commit says: that, and the numbers of its parents. `None` if it was not read.
     pub fn find(&self, commit: u32) -> Option<(&Line, &[u32])> {
         let place = *self.places.get(commit as usize)?;

@@ -42,6 +42,8 @@ pub struct Messages(Lanes<Heard>);
 #[derive(Debug, Default)]
 struct Heard {
     commits: Lines,
+    /// The numbers of commits that cannot be read.
+    failed: Vec<u32>,
     said: Vec<Said>,
     /// Texts that were clean, by the hash that is theirs.
     recent: Vec<u64>,
@@ -142,6 +144,11 @@ impl Messages {
         self.0.take_each(|heard| std::mem::take(&mut heard.commits))
     }
 
+    /// The numbers of commits that cannot be read.
+    pub fn take_failed(&self) -> impl Iterator<Item = u32> {
+        self.0.take_each(|heard| std::mem::take(&mut heard.failed)).flatten()
+    }
+
     /// What was found.
     pub fn into_said(self) -> Vec<Said> {
         self.0.into_values().flat_map(|heard| heard.said).collect()
@@ -188,7 +195,10 @@ impl<I: Inspector> Visitor for Commits<'_, I> {
     }
 
     // A commit that cannot be read is a gap once history leads to it.
-    fn failed(&self, _entry: u32, _why: String) {}
+    fn failed(&self, entry: u32, _why: String) {
+        self.known.forget(self.first + entry);
+        self.messages.0.lock().failed.push(self.first + entry);
+    }
 
     fn is_stopped(&self) -> bool {
         self.inspector.is_stopped()

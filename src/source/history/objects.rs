@@ -185,7 +185,7 @@ impl Objects {
         false
     }
 
-    /// A blob that is too large to be held: its bytes as they are inflated. `None` for all others.
+    /// A blob that is better looked at in pieces, or an object that cannot be held: its bytes as they are read.
     pub fn large(&self, id: &[u8]) -> Option<Box<dyn Read + '_>> {
         for pack in &self.packs {
             let Some(entry) = pack.find(id) else { continue };

@@ -155,7 +155,50 @@ impl<'a> Reduced<'a> {
         number
     }
 
-    /// What `tree` has and none of `parents` has at the same path; all are reductions. At most so many places:
+    /// The reductions with only those leaves that count.
+    pub fn projected(&self, counts: impl Fn(Leaf) -> bool) -> Projected<'a> {
+        let mut table: HashMap<Node, u32, RandomState> = HashMap::default();
+        let mut projected = Projected { graph: self.graph, nodes: vec![Box::default()], numbers: Vec::new() };
+        for node in &self.nodes {
+            let item = |(name, item): &(u32, Item)| match item {
+                // Subtrees are reduced first.
+                Item::Tree(subtree) => match projected.numbers[*subtree as usize] {
+                    EMPTY => None,
+                    subtree => Some((*name, Item::Tree(subtree))),
+                },
+                Item::Leaf(leaf) => counts(*leaf).then_some((*name, *item)),
+            };
+            let items: Node = node.iter().filter_map(item).collect();
+            let number = if items.is_empty() {
+                EMPTY
+            } else {
+                *table.entry(items).or_insert_with_key(|items| {
+                    projected.nodes.push(items.clone());
+                    projected.nodes.len() as u32 - 1
+                })
+            };
+            projected.numbers.push(number);
+        }
+        projected
+    }
+}
+
+/// Reductions with only the leaves that count; equal ones have equal numbers.
+#[derive(Debug)]
+pub struct Projected<'a> {
+    graph: &'a Graph,
+    nodes: Vec<Node>,
+    /// Number of the reduction → its number here.
+    numbers: Vec<u32>,
+}
+
+impl Projected<'_> {
+    /// The number here of a reduction.
+    pub fn of(&self, reduction: u32) -> u32 {
+        self.numbers[reduction as usize]
+    }
+
+    /// What `tree` has and none of `parents` has at the same path; all are numbers here. At most so many places:
     /// a few trees that name one another can make more paths than there is memory.
     pub fn introduced(&self, tree: u32, parents: &[u32], most: usize) -> Vec<Introduced> {
         let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! Contents that are too large to be held, made from others: as they are read, through their chains of deltas.
 //!
-//! Nothing is held of a base: what a delta copies is read where the base comes to it. Deltas mostly copy in order; for
+//! Nothing is held of a base in the same pack: what a delta copies is read where the base comes to it. Deltas mostly copy in order; for
 //! one that goes back its base is read anew, as long as that does not get out of hand.
 
 use std::{
@@ -14,7 +14,7 @@ use super::{
     pack::{Base, Pack, RATIO},
 };
 
-/// How many bytes of bases are passed over for one content.
+/// How many bytes of bases are passed over for one content; to begin anew counts as a step.
 const MOST_PASSED_OVER: u64 = 64 << 30;
 /// The longest chain of deltas that is followed.
 const LONGEST_CHAIN: usize = 256;
@@ -34,6 +34,15 @@ impl<'a> Limits<'a> {
     /// What one content may cost.
     pub fn new(is_stopped: &'a dyn Fn() -> bool) -> Self {
         Limits { left: Rc::new(Cell::new(MOST_PASSED_OVER)), is_stopped }
+    }
+
+    fn charge(&self, bytes: u64) -> io::Result<()> {
+        if (self.is_stopped)() {
+            return Err(error("the scan was interrupted"));
+        }
+        let left = self.left.get().checked_sub(bytes).ok_or_else(|| error("its delta goes back and forth"))?;
+        self.left.set(left);
+        Ok(())
     }
 }
 
@@ -86,6 +95,7 @@ impl<'a> Stream<'a> {
     }
 
     fn below(objects: &'a Objects, pack: &'a Pack, entry: u32, depth: usize, limits: Limits<'a>) -> io::Result<Self> {
+        limits.charge(STEP)?;
         if depth > LONGEST_CHAIN {
             return Err(error("its chain of deltas is too long for a content of this size"));
         }
@@ -121,13 +131,8 @@ impl<'a> Stream<'a> {
             *self = Stream::below(self.objects, self.pack, self.entry, self.depth, self.limits.clone())?;
         }
         while self.at < to {
-            if (self.limits.is_stopped)() {
-                return Err(error("the scan was interrupted"));
-            }
             let step = STEP.min(to - self.at);
-            let left =
-                self.limits.left.get().checked_sub(step).ok_or_else(|| error("its delta goes back and forth"))?;
-            self.limits.left.set(left);
+            self.limits.charge(step)?;
             if io::copy(&mut self.by_ref().take(step), &mut io::sink())? < step {
                 return Err(error("its delta copies from beyond its base"));
             }
@@ -268,7 +273,7 @@ mod tests {
         assert!(deltas > 30, "{deltas}");
         let last = (0..pack.len() as u32).rfind(|entry| matches!(pack.base(*entry), Base::Entry(_))).unwrap();
         let limits = Limits::new(&|| false);
-        limits.left.set(3);
+        limits.left.set(3 * STEP);
         let bounded =
             Stream::open(&objects, pack, last, limits).and_then(|mut content| content.read_to_end(&mut Vec::new()));
         assert_eq!(bounded.unwrap_err().to_string(), "its delta goes back and forth");
