@@ -1,9 +1,10 @@
 //! History: every content that refs reach, each delta read once, and where what was found came from.
 //!
-//! First all blobs are inspected along the delta trees of their packs ([`delta`]), then all trees are
+//! First all blobs are inspected along the delta trees of their packs ([`delta`], [`blobs`]), then all trees are
 //! read the same way, keeping what leads to a finding ([`trees`]), then commits are compared with their
 //! parents ([`provenance`]). A short range of commits is inspected by comparing trees directly.
 
+mod blobs;
 pub mod cache;
 mod commits;
 mod delta;
@@ -17,16 +18,13 @@ mod pack;
 pub mod pieces;
 mod provenance;
 mod range;
+mod remembered;
 mod stream;
 mod trees;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    io::{self, Read},
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Mutex,
     time::Instant,
 };
 
@@ -34,16 +32,18 @@ use bstr::BString;
 use rayon::prelude::*;
 
 use self::{
+    blobs::Large,
     cache::Cache,
     commits::Commits,
-    delta::{Forest, Visitor},
-    known::{Known, Remembered},
+    delta::Forest,
+    known::Known,
     lineage::Lineage,
     messages::Messages,
     object::Kind,
     objects::{Absent, Objects},
     pieces::Piece,
     provenance::{EMPTY, Reduced},
+    remembered::Remembered,
     trees::{Bits, Graph, Leaf, Shared, Trees},
 };
 use super::{oid::Oid, repository::Repository};
@@ -338,27 +338,12 @@ impl History {
         };
         // Commits are put in order by one thread, beside those that read blobs.
         let (scope, blobs) = outcome.stage("blobs", |_| {
-            rayon::join(read_commits, || whole.then(|| self.inspect_blobs(inspector, &forests, &known)))
+            rayon::join(read_commits, || whole.then(|| blobs::inspect(self, inspector, &forests, &known)))
         });
         let commits = &scope.commits;
-        for (id, absent) in &commits.absent {
-            outcome.gaps.push(self.gap(*id, absent.clone(), "commit"));
-        }
-        if !self.shallow.is_empty() {
-            let seen = self.shallow.iter().filter(|id| commits.find(&self.objects, id).is_some()).count();
-            if seen > 0 {
-                let reason = format!(
-                    "shallow clone: history before {seen} commit{} was not scanned",
-                    if seen == 1 { "" } else { "s" }
-                );
-                outcome.gaps.push(Gap::new(GapKind::Shallow, "history", reason));
-            }
-        }
+        outcome.gaps.extend(self.commit_gaps(commits));
         let wanted = commits.nodes.iter().filter(|n| n.wanted).count();
         outcome.commits = wanted as u64;
-        if self.include.is_empty() {
-            outcome.gaps.push(Gap::new(GapKind::NoInput, "history", "there is no commit and no ref to start from"));
-        }
         if !whole && self.options.messages {
             for node in commits.nodes.iter().filter(|n| n.wanted) {
                 let id = self.objects.oid(node.number);
@@ -369,7 +354,7 @@ impl History {
         }
         if whole || wanted > SHORT_RANGE {
             let forests = if whole { forests } else { self.forests() };
-            let blobs = blobs.unwrap_or_else(|| self.inspect_blobs(inspector, &forests, &known));
+            let blobs = blobs.unwrap_or_else(|| blobs::inspect(self, inspector, &forests, &known));
             let found = blobs.hand_over(&mut outcome);
             let graph = outcome.stage("trees", |_| self.read_trees(inspector, &forests, &found, &known, names));
             let mut reduced = Reduced::new(&graph, &known, nodes);
@@ -407,6 +392,22 @@ impl History {
         release(scope);
         outcome.gaps = summarised(std::mem::take(&mut outcome.gaps));
         outcome
+    }
+
+    /// Gaps for commits that cannot be read, that a shallow clone has no parents of, or that there are none at all.
+    fn commit_gaps(&self, commits: &Commits) -> Vec<Gap> {
+        let mut gaps: Vec<Gap> =
+            commits.absent.iter().map(|(id, absent)| self.gap(*id, absent.clone(), "commit")).collect();
+        let seen = self.shallow.iter().filter(|id| commits.find(&self.objects, id).is_some()).count();
+        if seen > 0 {
+            let plural = if seen == 1 { "" } else { "s" };
+            let reason = format!("shallow clone: history before {seen} commit{plural} was not scanned");
+            gaps.push(Gap::new(GapKind::Shallow, "history", reason));
+        }
+        if self.include.is_empty() {
+            gaps.push(Gap::new(GapKind::NoInput, "history", "there is no commit and no ref to start from"));
+        }
+        gaps
     }
 
     /// Where the contents with findings appeared.
@@ -517,37 +518,6 @@ impl History {
                 outcome.unreachable += 1;
             }
         }
-    }
-
-    /// Inspects every blob that is not known.
-    fn inspect_blobs<I: Inspector>(&self, inspector: &I, forests: &[Forest], known: &Known) -> Gathered {
-        let gathered = Gathered::default();
-        gathered.count_known(&self.objects, inspector, known);
-        let blobs = Blobs {
-            history: self,
-            inspector,
-            first: 0,
-            total: forests.iter().map(|f| f.entries(Kind::Blob).count() as u64).sum(),
-            gathered: &gathered,
-            known,
-        };
-        let is_new = |number: u32| known.blob(number).is_none() && self.objects.is_first(number);
-        for (at, (pack, forest)) in self.objects.packs().iter().zip(forests).enumerate() {
-            let first = self.objects.number(at, 0);
-            let visitor = Blobs { first, ..blobs };
-            delta::walk(&self.objects, pack, forest, Kind::Blob, |entry| is_new(first + entry), &visitor);
-            for entry in forest.unknown().filter(|entry| is_new(first + entry)) {
-                let id = pack.oid(entry);
-                match self.objects.read(id.as_bytes()) {
-                    Ok((Kind::Blob, content)) => drop(visitor.visit(entry, &content, None)),
-                    Ok(_) => {}
-                    Err(_) => visitor.failed(entry, "its place in the pack makes no sense".into()),
-                }
-            }
-        }
-        let may_be_new = |number| is_new(number) && known.may_be(number, Kind::Blob);
-        delta::walk_loose(&self.objects, Kind::Blob, may_be_new, &blobs);
-        gathered
     }
 
     fn read_trees<I: Inspector>(
@@ -795,136 +765,6 @@ impl Appearance {
             unreachable: false,
             order: u32::MAX,
         }
-    }
-}
-
-/// What all visits of blobs fill.
-#[derive(Debug, Default)]
-struct Gathered {
-    found: Mutex<HashMap<u32, Vec<u64>>>,
-    gaps: Mutex<Vec<Gap>>,
-    blobs: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Gathered {
-    /// Counts what is known and need not be visited.
-    fn count_known<I: Inspector>(&self, objects: &Objects, inspector: &I, known: &Known) {
-        let found = known.spotted().into_iter().map(|(number, secrets)| (number, inspector.counted(&secrets)));
-        lock(&self.found).extend(found.filter(|(_, secrets)| !secrets.is_empty()));
-        let sizes = (0..objects.len() as u32).into_par_iter().with_min_len(4096);
-        let sizes = sizes.filter_map(|number| known.blob(number).filter(|_| objects.is_first(number)));
-        let (blobs, bytes) = sizes.map(|size| (1, size)).reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        self.blobs.fetch_add(blobs, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Adds what was covered to the outcome; the numbers of blobs with findings, and their secrets.
-    fn hand_over(self, outcome: &mut Outcome) -> HashMap<u32, Vec<u64>> {
-        outcome.blobs = self.blobs.into_inner();
-        outcome.bytes = self.bytes.into_inner();
-        outcome.gaps.append(&mut lock(&self.gaps));
-        std::mem::take(&mut *lock(&self.found))
-    }
-}
-
-/// Visits blobs.
-struct Blobs<'a, I> {
-    history: &'a History,
-    inspector: &'a I,
-    first: u32,
-    total: u64,
-    gathered: &'a Gathered,
-    known: &'a Known,
-}
-
-impl<I> Clone for Blobs<'_, I> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<I> Copy for Blobs<'_, I> {}
-
-impl<I: Inspector> Blobs<'_, I> {
-    /// Notes what was seen in a blob.
-    fn gather(&self, entry: u32, content: &[u8], seen: &I::Seen) {
-        let done = self.note(entry, content.len() as u64, self.inspector.noticed(content, seen));
-        if done.is_multiple_of(1024) {
-            self.inspector.progress(done, self.total);
-        }
-    }
-
-    /// Notes what there is in a blob of so many bytes; how many blobs are done.
-    fn note(&self, entry: u32, size: u64, noticed: Noticed) -> u64 {
-        let (number, secrets) = (self.first + entry, self.inspector.counted(&noticed.secrets));
-        if !secrets.is_empty() {
-            lock(&self.gathered.found).insert(number, secrets);
-        }
-        // Secrets are found again by looking in the same way, and large blobs are looked at in more than one.
-        if noticed.is_clean() || noticed.is_complete && size <= pieces::LARGE {
-            self.known.blob_has(number, size, noticed.secrets);
-        }
-        self.gathered.bytes.fetch_add(size, Ordering::Relaxed);
-        self.gathered.blobs.fetch_add(1, Ordering::Relaxed) + 1
-    }
-}
-
-impl<I: Inspector> Visitor for Blobs<'_, I> {
-    type State = I::Seen;
-
-    fn visit(&self, entry: u32, content: &[u8], base: Option<(&I::Seen, &[Copied])>) -> I::Seen {
-        let seen = match base {
-            Some((base, copied)) => self.inspector.derived(content, base, copied),
-            None => self.inspector.whole(content),
-        };
-        self.gather(entry, content, &seen);
-        seen
-    }
-
-    fn visit_last(&self, entry: u32, content: &[u8], base: Option<(&I::Seen, &[Copied])>) {
-        let seen = match base {
-            Some((base, copied)) => self.inspector.derived_last(content, base, copied),
-            None => self.inspector.whole(content),
-        };
-        self.gather(entry, content, &seen);
-    }
-
-    fn large(&self, entry: u32, content: &mut dyn Read) -> io::Result<()> {
-        let Large { bytes, noticed } = Large::inspect(self.inspector, content)?;
-        self.note(entry, bytes, noticed);
-        Ok(())
-    }
-
-    fn failed(&self, entry: u32, why: String) {
-        let id = self.history.objects.oid(self.first + entry);
-        lock(&self.gathered.gaps).push(self.history.gap(id, Absent::Corrupt(why), "object"));
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.inspector.is_stopped()
-    }
-}
-
-/// What was seen in a content that is too large to be held.
-#[derive(Debug, Default)]
-struct Large {
-    bytes: u64,
-    /// What there is in all pieces.
-    noticed: Noticed,
-}
-
-impl Large {
-    fn inspect<I: Inspector>(inspector: &I, content: &mut dyn Read) -> io::Result<Large> {
-        let (mut secrets, mut is_complete) = (BTreeSet::new(), true);
-        let bytes = pieces::for_each(content, &mut |piece| {
-            let noticed = inspector.look(piece.bytes);
-            secrets.extend(noticed.secrets);
-            let goes_on = !inspector.is_stopped();
-            is_complete &= noticed.is_complete && goes_on;
-            goes_on
-        })?;
-        Ok(Large { bytes, noticed: Noticed { secrets: secrets.into_iter().collect(), is_complete } })
     }
 }
 

@@ -1,9 +1,10 @@
 //! What earlier scans of a history learnt, so that the next one looks only at what is new.
 //!
-//! Two files a repository. `objects` says of objects what a later scan need not look at again ([`known`]). `outcome`
-//! says where secrets appeared, and is bound to the very refs, packs and loose objects of that scan. Neither holds a secret: what was found is named by
-//! its object and its rank among that object's secrets, and found again by looking. A file is written whole
-//! or not at all, carries a checksum, and counts only under the key that it was written for.
+//! Two files a repository. `objects` says of objects what a later scan need not look at again ([`remembered`]).
+//! `outcome` says where secrets appeared, and is bound to the very refs, packs and loose objects of that scan. Neither
+//! holds a secret: what was found is named by its object and its rank among that object's secrets, and found again by
+//! looking. A file is written whole or not at all, carries a checksum, and counts only under the key that it was
+//! written for.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -19,11 +20,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Appearance, History, Inspector, Noticed, Outcome,
-    known::{self, Known, Remembered},
+    known::Known,
     lineage::Lineage,
     lock, object,
     objects::Objects,
     provenance::Reduced,
+    remembered::{self, Remembered},
 };
 use crate::{
     content::Place,
@@ -92,7 +94,7 @@ impl Cache {
 
     /// Remembers what is known of objects.
     pub(super) fn remember(&self, objects: &Objects, known: &Known, lineage: &Lineage, reduced: &Reduced<'_>) {
-        self.write("objects", &self.engine, &mut |out| known::write(out, objects, known, lineage, reduced));
+        self.write("objects", &self.engine, &mut |out| remembered::write(out, objects, known, lineage, reduced));
     }
 
     /// What the last scan came to, if it was one of the same state.

@@ -22,8 +22,6 @@ use crate::{
 
 /// What is inflated of a loose object to see its header, in bytes.
 const HEADER: usize = 64;
-/// The largest loose object that is inflated into memory, in bytes.
-const LARGEST_LOOSE: usize = 2 << 30;
 /// The longest chain of deltas that is followed.
 const LONGEST_CHAIN: usize = 1 << 16;
 
@@ -336,7 +334,9 @@ fn read_loose(path: &Path) -> Result<(Kind, Vec<u8>), String> {
     let size = loop {
         match inflater.zlib_decompress(&deflated, &mut out) {
             Ok(size) => break size,
-            Err(DecompressionError::InsufficientSpace) if room < LARGEST_LOOSE && room / 1032 <= deflated.len() => {
+            Err(DecompressionError::InsufficientSpace)
+                if (room as u64) < pack::LARGEST && room / 1032 <= deflated.len() =>
+            {
                 room *= 4;
                 out.resize(room, 0);
             }

@@ -12,7 +12,7 @@ use libdeflater::Decompressor;
 use memmap2::Mmap;
 use rayon::prelude::*;
 
-use super::{object::Kind, stream};
+use super::object::Kind;
 use crate::{
     content::Copied,
     source::{file, oid::Oid},
@@ -322,10 +322,7 @@ impl Pack {
     /// Whether an entry cannot be held: the bytes it is packed as, or those that it makes as a delta.
     pub fn is_too_large(&self, entry: u32) -> bool {
         let Some(header) = self.header(entry) else { return false };
-        let makes = || {
-            let mut delta = self.stream(entry)?;
-            stream::size(&mut delta).and_then(|_| stream::size(&mut delta)).ok()
-        };
+        let makes = || delta_sizes(&mut self.stream(entry)?).ok().map(|sizes| sizes.1);
         header.size > LARGEST || !matches!(header.link, Link::Whole(_)) && makes().is_some_and(|size| size > LARGEST)
     }
 
@@ -465,22 +462,12 @@ pub fn apply(delta: &[u8], base: &[u8], out: &mut Vec<u8>, copied: &mut Vec<Copi
         let op = delta[at];
         at += 1;
         if op & 0x80 != 0 {
-            let (mut from, mut len) = (0usize, 0usize);
-            for bit in 0..4 {
-                if op >> bit & 1 == 1 {
-                    from |= usize::from(*delta.get(at).ok_or("its delta is cut off")?) << (8 * bit);
-                    at += 1;
-                }
-            }
-            for bit in 0..3 {
-                if op >> (4 + bit) & 1 == 1 {
-                    len |= usize::from(*delta.get(at).ok_or("its delta is cut off")?) << (8 * bit);
-                    at += 1;
-                }
-            }
-            if len == 0 {
-                len = 0x10000;
-            }
+            let (from, len) = copied_range(op, || {
+                let byte = *delta.get(at).ok_or("its delta is cut off")?;
+                at += 1;
+                Ok::<u8, &str>(byte)
+            })?;
+            let (from, len) = (from as usize, len as usize);
             let part = base.get(from..from + len).ok_or("its delta copies from beyond its base")?;
             if part.len() > size - out.len() {
                 return Err("its delta makes more than stated");
@@ -512,6 +499,39 @@ fn make_room(buffer: &mut Vec<u8>, size: usize) {
     if buffer.capacity() < size {
         *buffer = Vec::with_capacity(size);
     }
+}
+
+/// The range of its base that an instruction of a delta copies: where it starts, and its length.
+#[inline]
+pub fn copied_range<E>(op: u8, mut next: impl FnMut() -> Result<u8, E>) -> Result<(u32, u32), E> {
+    let mut number = |bits: std::ops::Range<u32>| {
+        let (mut number, first) = (0, bits.start);
+        for bit in bits {
+            if op >> bit & 1 == 1 {
+                number |= u32::from(next()?) << (8 * (bit - first));
+            }
+        }
+        Ok(number)
+    };
+    let (from, len) = (number(0..4)?, number(4..7)?);
+    Ok((from, if len == 0 { 0x10000 } else { len }))
+}
+
+/// The sizes that a delta starts with: that of its base, and that of what it makes.
+///
+/// # Errors
+/// It cannot be read, or makes no sense.
+pub fn delta_sizes(delta: &mut impl Read) -> io::Result<(u64, u64)> {
+    let mut size = || {
+        // As many bytes as a number of 64 bits may have.
+        let (mut bytes, mut len) = ([0; 10], 0);
+        while len < bytes.len() && (len == 0 || bytes[len - 1] & 0x80 != 0) {
+            delta.read_exact(&mut bytes[len..=len])?;
+            len += 1;
+        }
+        varint(&bytes[..len], &mut 0).ok_or_else(|| io::Error::other("its stated size makes no sense"))
+    };
+    Ok((size()?, size()?))
 }
 
 fn varint(delta: &[u8], at: &mut usize) -> Option<u64> {

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     objects::Objects,
-    pack::{Base, Pack, RATIO},
+    pack::{self, Base, Pack, RATIO},
 };
 
 /// How many bytes of bases are passed over for one content; to begin anew counts as a step.
@@ -156,8 +156,7 @@ impl Read for Stream<'_> {
 impl<'a> Delta<'a> {
     fn new(instructions: Box<dyn Read + 'a>, base: Stream<'a>) -> io::Result<Self> {
         let mut instructions = BufReader::new(instructions);
-        let _base_size = size(&mut instructions)?;
-        let left = size(&mut instructions)?;
+        let (_, left) = pack::delta_sizes(&mut instructions)?;
         // No honest pack has more in it than deflate can make of all of it.
         if left / RATIO > base.pack.size() {
             return Err(error("its stated size makes no sense"));
@@ -198,15 +197,9 @@ impl<'a> Delta<'a> {
                 len => Ok(Instruction::Insert(len.into())),
             };
         }
-        let mut number = |bits: std::ops::Range<u32>| {
-            let first = bits.start;
-            bits.filter(|bit| op >> bit & 1 == 1).try_fold(0u64, |number, bit| {
-                Ok::<u64, io::Error>(number | u64::from(byte(&mut self.instructions)?) << (8 * (bit - first)))
-            })
-        };
-        let (from, len) = (number(0..4)?, number(4..7)?);
-        self.base.go_to(from)?;
-        Ok(Instruction::Copy(if len == 0 { 0x10000 } else { len }))
+        let (from, len) = pack::copied_range(op, || byte(&mut self.instructions))?;
+        self.base.go_to(from.into())?;
+        Ok(Instruction::Copy(len.into()))
     }
 }
 
@@ -214,22 +207,6 @@ fn byte(from: &mut impl Read) -> io::Result<u8> {
     let mut byte = [0];
     from.read_exact(&mut byte).map_err(|_| error("its delta is cut off"))?;
     Ok(byte[0])
-}
-
-/// A size at the start of a delta.
-pub fn size(delta: &mut impl Read) -> io::Result<u64> {
-    let (mut value, mut shift) = (0u64, 0);
-    loop {
-        let next = byte(delta)?;
-        if shift > 57 {
-            return Err(error("its stated size makes no sense"));
-        }
-        value |= u64::from(next & 0x7f) << shift;
-        shift += 7;
-        if next & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
 }
 
 #[cfg(test)]
